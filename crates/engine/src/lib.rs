@@ -1,0 +1,1 @@
+//! Runs a bound statement within limits.

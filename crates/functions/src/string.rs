@@ -1,0 +1,4 @@
+//! Placeholder.
+pub(crate) fn functions() -> Vec<crate::registry::Function> {
+    Vec::new()
+}

@@ -1,0 +1,1 @@
+//! The process: configuration, listeners, PostgreSQL wire, HTTP, telemetry, shutdown.

@@ -1,0 +1,119 @@
+//! What a query collects while its expressions are bound: aggregates, window functions, set-returning functions.
+//!
+//! Each becomes a column of a node below the projection; the expression that called it refers to that column.
+
+use datafusion::common::Column;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::Expr;
+use kura_pgtypes::{PgType, SqlState};
+
+use super::Binder;
+use super::scope::Scope;
+use super::typed::Typed;
+use crate::{Error, Result};
+
+/// The calls of one query.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    /// Aggregate calls and the columns of their results.
+    pub(crate) aggregates: Vec<(Expr, Column)>,
+    /// Window function calls and the columns of their results.
+    pub(crate) windows: Vec<(Expr, Column)>,
+    /// Set-returning calls: the expression of the list and the column of its elements.
+    pub(crate) series: Vec<(Expr, Column)>,
+}
+
+/// Which list a call is collected in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    Aggregates,
+    Windows,
+    Series,
+}
+
+impl Binder<'_> {
+    /// Starts collecting for a query.
+    pub(crate) fn begin_collecting(&self) {
+        self.collected.borrow_mut().push(Collected::default());
+    }
+
+    /// What the innermost query collected.
+    pub(crate) fn end_collecting(&self) -> Collected {
+        self.collected.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Collects a call and gives the column of its result; equal calls share one.
+    pub(crate) fn collect(&self, list: List, call: Expr, hint: &str, ty: PgType) -> Result<Typed> {
+        let mut stack = self.collected.borrow_mut();
+        let Some(collected) = stack.last_mut() else {
+            let what = match list {
+                List::Aggregates => "aggregate functions are not allowed here",
+                List::Windows => "window functions are not allowed here",
+                List::Series => "set-returning functions are not allowed here",
+            };
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, what));
+        };
+        let calls = match list {
+            List::Aggregates => &mut collected.aggregates,
+            List::Windows => &mut collected.windows,
+            List::Series => &mut collected.series,
+        };
+        let volatile = call.is_volatile();
+        if let Some((_, column)) = calls.iter().find(|(known, _)| !volatile && *known == call) {
+            return Ok(Typed::new(Expr::Column(column.clone()), ty));
+        }
+        let column = self.fresh_column(hint);
+        calls.push((call, column.clone()));
+        Ok(Typed::new(Expr::Column(column), ty))
+    }
+}
+
+/// Rewrites an expression over the input of an aggregation into one over its output.
+///
+/// `groups`: grouping expressions with the columns they become; `aggregates`: columns of the aggregates' results.
+///
+/// # Errors
+/// 42803 for a column that is neither grouped nor aggregated.
+pub(crate) fn over_groups(expr: Expr, groups: &[(Expr, Column)], aggregates: &[Column], scope: &Scope) -> Result<Expr> {
+    let mut ungrouped = None;
+    let rewritten = expr.transform_down(|node| {
+        if let Some((_, column)) = groups.iter().find(|(group, _)| *group == node) {
+            return Ok(Transformed::new(Expr::Column(column.clone()), true, TreeNodeRecursion::Jump));
+        }
+        if let Expr::Column(column) = &node {
+            if !aggregates.contains(column) && ungrouped.is_none() {
+                ungrouped = Some(column.clone());
+            }
+        }
+        Ok(Transformed::no(node))
+    })?;
+    if let Some(column) = ungrouped {
+        if let Some(found) = scope.columns.iter().find(|c| c.column == column) {
+            let name = match &found.relation {
+                Some(relation) => format!("{relation}.{}", found.name),
+                None => found.name.clone(),
+            };
+            return Err(Error::new(
+                SqlState::GROUPING_ERROR,
+                format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function"),
+            ));
+        }
+    }
+    Ok(rewritten.data)
+}
+
+/// Whether the expression holds a reference to one of the columns.
+pub(crate) fn mentions(expr: &Expr, columns: &[Column]) -> bool {
+    let mut found = false;
+    // The closure never fails.
+    let _ = expr.apply(|node| {
+        if let Expr::Column(column) = node {
+            if columns.contains(column) {
+                found = true;
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found
+}

@@ -1,0 +1,209 @@
+//! Subqueries in expressions: scalar, EXISTS, IN, ANY and ALL, ARRAY(…), correlated or not.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::Field;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, Spans};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
+use datafusion::logical_expr::{Case, Expr, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit};
+use datafusion::sql::sqlparser::ast;
+use kura_pgtypes::{PgType, SqlState};
+
+use super::expression::{At, Clause, balanced};
+use super::select::{BoundQuery, QueryColumn};
+use super::typed::{Typed, common};
+use super::{Binder, place_of};
+use crate::{Error, Result};
+
+/// A reference from inside a subquery to a column of the query around it.
+pub(crate) fn outer_column(column: &Column, ty: PgType) -> Expr {
+    Expr::OuterReferenceColumn(Arc::new(Field::new(column.name.clone(), ty.arrow(), true)), column.clone())
+}
+
+impl Binder<'_> {
+    /// Binds a subquery of an expression; its own aggregates are its own.
+    fn inner_query(&self, query: &ast::Query, at: At<'_>) -> Result<BoundQuery> {
+        self.query(query, Some(at.env))
+    }
+
+    fn one_column(&self, query: &ast::Query, at: At<'_>) -> Result<(LogicalPlan, QueryColumn)> {
+        let bound = self.inner_query(query, at)?;
+        let [column] = bound.columns.as_slice() else {
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "subquery must return only one column"));
+        };
+        let column = column.clone();
+        let plan = self.exact_fields(bound.plan, std::slice::from_ref(&column))?;
+        Ok((plan, column))
+    }
+
+    pub(crate) fn scalar_subquery(&self, query: &ast::Query, at: At<'_>) -> Result<Typed> {
+        let (plan, column) = self.one_column(query, at)?;
+        let ty = if column.ty == PgType::UNKNOWN { PgType::TEXT } else { column.ty };
+        let plan = single_row(self, plan, &column)?;
+        Ok(Typed::new(Expr::ScalarSubquery(subquery(plan)), ty))
+    }
+
+    /// EXISTS. Conditions use the engine's semi joins; elsewhere it is a comparison of a count.
+    pub(crate) fn exists(&self, query: &ast::Query, negated: bool, at: At<'_>) -> Result<Typed> {
+        let bound = self.inner_query(query, at)?;
+        if filters(at.clause) {
+            return Ok(Typed::bool(Expr::Exists(Exists { subquery: subquery(bound.plan), negated })));
+        }
+        let count = self.count(bound.plan, None)?;
+        Ok(Typed::bool(if negated { count.eq(lit(0_i64)) } else { count.gt(lit(0_i64)) }))
+    }
+
+    /// `x IN (SELECT …)`, with one column or a row of them.
+    pub(crate) fn in_subquery(&self, left: &ast::Expr, query: &ast::Query, negated: bool, at: At<'_>) -> Result<Typed> {
+        if let ast::Expr::Tuple(items) = left {
+            return self.row_in_subquery(items, query, negated, at);
+        }
+        let value = self.expr(left, at)?;
+        let bound = self.inner_query(query, at)?;
+        let [column] = bound.columns.as_slice() else {
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "subquery has too many columns"));
+        };
+        let column_ty = column.ty;
+        let ty = common(value.ty, column_ty)
+            .ok_or_else(|| super::expression::operator_missing("=", Some(value.ty), column_ty))?;
+        let ty = if ty == PgType::UNKNOWN { PgType::TEXT } else { ty };
+        let bound = if column_ty == ty { bound } else { self.recast(bound, &[ty])? };
+        let column = bound.columns.first().cloned().ok_or_else(|| Error::new(SqlState::INTERNAL_ERROR, "a subquery without columns"))?;
+        let value = self.coerce(value, ty)?;
+        let plan = self.exact_fields(bound.plan, std::slice::from_ref(&column))?;
+        // The engine's anti join wants a plain column; NULLs around NOT IN of anything else go wrong in it.
+        let simple = filters(at.clause) && (!negated || matches!(value.expr, Expr::Column(_)));
+        if simple {
+            return Ok(Typed::bool(Expr::InSubquery(InSubquery { expr: Box::new(value.expr), subquery: subquery(plan), negated })));
+        }
+        let found = self.membership(&value, plan, &column)?;
+        Ok(Typed::bool(if negated { Expr::Not(Box::new(found)) } else { found }))
+    }
+
+    /// IN with its three answers, from counts: of matches, of rows, of NULLs.
+    fn membership(&self, value: &Typed, plan: LogicalPlan, column: &QueryColumn) -> Result<Expr> {
+        let item = Typed::new(Expr::Column(column.column.clone()), column.ty);
+        let outer = Typed::new(as_outer(value.expr.clone(), value.ty)?, value.ty);
+        let equal = self.compare(item, Operator::Eq, outer)?.expr;
+        let matches = self.count(plan.clone(), Some(equal))?;
+        let rows = self.count(plan.clone(), None)?;
+        let nulls = self.count(plan, Some(Expr::Column(column.column.clone()).is_null()))?;
+        let null = lit(datafusion::common::ScalarValue::Boolean(None));
+        let when = vec![
+            (Box::new(matches.gt(lit(0_i64))), Box::new(lit(true))),
+            (Box::new(rows.eq(lit(0_i64))), Box::new(lit(false))),
+            (Box::new(value.expr.clone().is_null().or(nulls.gt(lit(0_i64)))), Box::new(null)),
+        ];
+        Ok(Expr::Case(Case::new(None, when, Some(Box::new(lit(false))))))
+    }
+
+    /// `(a, b) IN (SELECT x, y …)` as EXISTS over the subquery with the comparison inside.
+    fn row_in_subquery(&self, items: &[ast::Expr], query: &ast::Query, negated: bool, at: At<'_>) -> Result<Typed> {
+        if !filters(at.clause) {
+            return Err(Error::unsupported("row IN (subquery) is supported in WHERE, HAVING and ON only"));
+        }
+        let bound = self.inner_query(query, at)?;
+        if bound.columns.len() != items.len() {
+            let what = if bound.columns.len() < items.len() { "subquery has too few columns" } else { "subquery has too many columns" };
+            return Err(Error::new(SqlState::SYNTAX_ERROR, what));
+        }
+        let mut equal = Vec::with_capacity(items.len());
+        for (item, column) in items.iter().zip(&bound.columns) {
+            let value = self.expr(item, at)?;
+            let value = if value.is_unknown() { self.coerce(value, column.ty)? } else { value };
+            let outer = Typed::new(as_outer(value.expr, value.ty)?, value.ty);
+            equal.push(self.compare(Typed::new(Expr::Column(column.column.clone()), column.ty), Operator::Eq, outer)?.expr);
+        }
+        let equal = balanced(equal, Operator::And);
+        // NOT IN is true only when every comparison is false: one that is unknown counts as a match.
+        let condition = if negated { Expr::IsNotFalse(Box::new(equal)) } else { equal };
+        let plan = LogicalPlanBuilder::from(bound.plan).filter(condition)?.build()?;
+        Ok(Typed::bool(Expr::Exists(Exists { subquery: subquery(plan), negated })))
+    }
+
+    /// `x op ANY (SELECT …)`, `x op ALL (SELECT …)`.
+    pub(crate) fn quantified_subquery(&self, left: &ast::Expr, op: Operator, query: &ast::Query, any: bool, at: At<'_>) -> Result<Typed> {
+        match (op, any) {
+            (Operator::Eq, true) => return self.in_subquery(left, query, false, at),
+            (Operator::NotEq, false) => return self.in_subquery(left, query, true, at),
+            _ => {}
+        }
+        let value = self.expr(left, at)?;
+        let (plan, column) = self.one_column(query, at)?;
+        let ty = common(value.ty, column.ty)
+            .ok_or_else(|| super::expression::operator_missing(&op.to_string(), Some(value.ty), column.ty).at(place_of(left)))?;
+        let ty = if ty == PgType::UNKNOWN { PgType::TEXT } else { ty };
+        let bound = self.recast(BoundQuery { plan, columns: vec![column] }, &[ty])?;
+        let value = self.coerce(value, ty)?;
+        let quantifier = if any { SetQuantifier::Any } else { SetQuantifier::All };
+        Ok(Typed::bool(Expr::SetComparison(SetComparison::new(Box::new(value.expr), subquery(bound.plan), op, quantifier))))
+    }
+
+    /// `ARRAY(SELECT …)`: the rows in their order, an empty array for none.
+    pub(crate) fn array_subquery(&self, query: &ast::Query, at: At<'_>) -> Result<Typed> {
+        let (plan, column) = self.one_column(query, at)?;
+        let element = if column.ty == PgType::UNKNOWN { PgType::TEXT } else { column.ty };
+        let ty = element.array_of();
+        let aggregate = self.aggregate_of("array_agg", vec![Typed::new(Expr::Column(column.column.clone()), element)])?;
+        let name = self.fresh("array");
+        let plan = LogicalPlanBuilder::from(plan).aggregate(Vec::<Expr>::new(), vec![aggregate.expr.alias(name.clone())])?.build()?;
+        let list = Expr::ScalarSubquery(subquery(plan));
+        let empty = self.empty_array(element)?;
+        Ok(Typed::new(datafusion::functions::core::expr_fn::coalesce(vec![list, empty.expr]), ty))
+    }
+
+    /// The number of rows of a plan that meet a condition, as a scalar subquery.
+    fn count(&self, plan: LogicalPlan, condition: Option<Expr>) -> Result<Expr> {
+        let mut builder = LogicalPlanBuilder::from(plan);
+        if let Some(condition) = condition {
+            builder = builder.filter(condition)?;
+        }
+        let name = self.fresh("count");
+        let count = datafusion::functions_aggregate::expr_fn::count(lit(1_i64)).alias(name);
+        Ok(Expr::ScalarSubquery(subquery(builder.aggregate(Vec::<Expr>::new(), vec![count])?.build()?)))
+    }
+}
+
+/// Whether a clause filters rows, so that the engine can turn subqueries in it into joins.
+fn filters(clause: Clause) -> bool {
+    matches!(clause, Clause::Where | Clause::Having | Clause::Qualify)
+}
+
+pub(crate) fn subquery(plan: LogicalPlan) -> Subquery {
+    let outer_ref_columns = plan.all_out_ref_exprs();
+    Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() }
+}
+
+/// Turns the columns of an expression into references from one query further inside.
+fn as_outer(expr: Expr, ty: PgType) -> Result<Expr> {
+    let transformed = expr.transform(|node| {
+        Ok(match node {
+            Expr::Column(column) => Transformed::yes(outer_column(&column, ty)),
+            other => Transformed::no(other),
+        })
+    })?;
+    Ok(transformed.data)
+}
+
+/// A correlated scalar subquery that does not aggregate: the engine wants an aggregate, and PostgreSQL at most one row.
+fn single_row(binder: &Binder<'_>, plan: LogicalPlan, column: &QueryColumn) -> Result<LogicalPlan> {
+    if plan.all_out_ref_exprs().is_empty() || aggregates(&plan) {
+        return Ok(plan);
+    }
+    let name = binder.fresh(&column.name);
+    let ty = if column.ty == PgType::UNKNOWN { PgType::TEXT } else { column.ty };
+    let value = plan.schema().columns().into_iter().next().unwrap_or_else(|| column.column.clone());
+    let single = kura_functions::aggregate::single_value(ty).call(vec![Expr::Column(value)]);
+    Ok(LogicalPlanBuilder::from(plan).aggregate(Vec::<Expr>::new(), vec![single.alias(name)])?.build()?)
+}
+
+/// Whether a plan is an aggregation without groups, below projections.
+fn aggregates(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => aggregates(&projection.input),
+        LogicalPlan::Filter(filter) => aggregates(&filter.input),
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        _ => false,
+    }
+}

@@ -1,0 +1,407 @@
+//! Text to statements: splits a string at its semicolons and parses each part.
+//!
+//! Statements that PostgreSQL clients send and the SQL grammar crate reads differently (COPY, SET, transaction control,
+//! `PARTITIONED BY`) are read here from the same tokens. Nothing is looked up and nothing is printed and parsed again.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::{CreateTable, Expr, Statement};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use kura_pgtypes::{PgType, SqlState};
+
+use crate::{Error, Result};
+
+mod copy;
+mod cursor;
+mod depth;
+mod session;
+
+pub(crate) use copy::{Copy, CopySubject};
+use cursor::Cursor;
+
+/// The longest string of statements accepted, in bytes.
+pub const TEXT_BYTES_MAX: usize = 64 << 20;
+
+/// One statement of a string.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The statement's own text, without its semicolon.
+    pub text: Arc<str>,
+    /// Characters before it in the string it came in.
+    pub offset: usize,
+    /// Who answers it.
+    pub kind: Kind,
+    pub(crate) ast: Arc<Ast>,
+}
+
+/// Who answers a statement.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// The session itself.
+    Session(SessionCommand),
+    /// Bound and run; returns rows.
+    Query,
+    /// Bound and run; returns a command tag, or a COPY.
+    Utility,
+}
+
+/// The syntax tree behind a statement.
+#[derive(Debug)]
+pub(crate) enum Ast {
+    /// Read by the grammar crate.
+    Statement(Statement),
+    /// CREATE TABLE with its `PARTITIONED BY` expressions.
+    CreateTable(Box<CreateTable>, Vec<Expr>),
+    /// COPY.
+    Copy(Copy),
+    /// Answered by the session; nothing to bind.
+    Session,
+}
+
+/// What a SET assigns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetValue {
+    /// DEFAULT.
+    Default,
+    /// One or more values, unquoted.
+    Values(Vec<String>),
+}
+
+/// A statement about the session.
+#[derive(Clone, Debug)]
+pub enum SessionCommand {
+    /// BEGIN, START TRANSACTION.
+    Begin {
+        /// READ ONLY or READ WRITE, when said.
+        read_only: Option<bool>,
+        /// The isolation level, lower case, when said.
+        isolation: Option<String>,
+    },
+    /// COMMIT, END.
+    Commit,
+    /// ROLLBACK, ABORT.
+    Rollback,
+    /// SAVEPOINT.
+    Savepoint(String),
+    /// ROLLBACK TO SAVEPOINT.
+    RollbackTo(String),
+    /// RELEASE SAVEPOINT.
+    Release(String),
+    /// SET TRANSACTION, SET SESSION CHARACTERISTICS.
+    SetTransaction {
+        /// Whether it is about the session's later transactions.
+        session: bool,
+        /// READ ONLY or READ WRITE, when said.
+        read_only: Option<bool>,
+        /// The isolation level, lower case, when said.
+        isolation: Option<String>,
+    },
+    /// SET.
+    Set {
+        /// The setting's name, lower case.
+        name: String,
+        /// Its new value.
+        value: SetValue,
+        /// Whether it ends with the transaction.
+        local: bool,
+    },
+    /// SHOW; `all` shows every setting.
+    Show(String),
+    /// RESET; `all` resets every setting.
+    Reset(String),
+    /// DISCARD, with its object in lower case.
+    Discard(String),
+    /// PREPARE.
+    Prepare {
+        /// The statement's name.
+        name: String,
+        /// Its parameter types, as far as given.
+        types: Vec<PgType>,
+        /// What it prepares.
+        statement: Box<Parsed>,
+    },
+    /// EXECUTE.
+    Execute {
+        /// The statement's name.
+        name: String,
+        /// Its arguments as literal text; `None` is NULL.
+        arguments: Vec<Option<String>>,
+    },
+    /// DEALLOCATE; `None` is ALL.
+    Deallocate(Option<String>),
+}
+
+/// Parses a string of statements. An empty string, or one of comments and semicolons, has none.
+///
+/// # Errors
+/// 42601 with its position; 54001 for nesting or chains too deep; 54000 for a text that is too long.
+pub fn parse(text: &str) -> Result<Vec<Parsed>> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("statement of {} bytes is too long", text.len()))
+            .hint("The limit is 64 MiB; use COPY for bulk data."));
+    }
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().map_err(|error| {
+        let position = character(text, error.location);
+        tokenizer_error(&error.message).at(Some(position))
+    })?;
+    let mut places = Places::new(text);
+    let mut statements = Vec::new();
+    for part in tokens.split(|token| token.token == Token::SemiColon) {
+        if part.iter().all(|token| matches!(token.token, Token::Whitespace(_) | Token::EOF)) {
+            continue;
+        }
+        statements.push(parse_one(text, part, &mut places)?);
+    }
+    Ok(statements)
+}
+
+fn parse_one(text: &str, part: &[TokenWithSpan], places: &mut Places<'_>) -> Result<Parsed> {
+    depth::check(part)?;
+    let mut significant: Vec<TokenWithSpan> =
+        part.iter().filter(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF)).cloned().collect();
+    let start = places.byte(significant.first().map_or(Location::new(1, 1), |t| t.span.start));
+    let end = places.byte(significant.last().map_or(Location::new(1, 1), |t| t.span.end));
+    let own: Arc<str> = Arc::from(text.get(start..end).unwrap_or(text));
+    let offset = text.get(..start).unwrap_or_default().chars().count();
+    make_relative(&mut significant);
+    let (kind, ast) = parse_tokens(&own, offset, &significant).map_err(|fault| locate(fault, &own))?;
+    Ok(Parsed { text: own, offset, kind, ast: Arc::new(ast) })
+}
+
+/// What a parse step found wrong: a message of the grammar crate (with its own place), or an error of ours.
+enum Fault {
+    Grammar(ParserError),
+    Ours(Error),
+}
+
+impl From<ParserError> for Fault {
+    fn from(error: ParserError) -> Self {
+        Self::Grammar(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+fn parse_tokens(own: &Arc<str>, offset: usize, tokens: &[TokenWithSpan]) -> Result<(Kind, Ast), Fault> {
+    let mut cursor = Cursor::new(tokens);
+    if let Some(command) = session::parse(&mut cursor, own, offset)? {
+        return Ok((Kind::Session(command), Ast::Session));
+    }
+    if cursor.is_word("COPY") {
+        let copy = copy::parse(&mut cursor)?;
+        return Ok((Kind::Utility, Ast::Copy(copy)));
+    }
+    let (rest, partition) = without_partitioned_by(tokens)?;
+    let statement = whole_statement(rest)?;
+    Ok(match statement {
+        Statement::CreateTable(table) => (Kind::Utility, Ast::CreateTable(Box::new(table), partition)),
+        other if !partition.is_empty() => {
+            return Err(Fault::Ours(Error::unsupported(format!(
+                "PARTITIONED BY is for CREATE TABLE, not for {}",
+                first_word(&other)
+            ))));
+        }
+        other => {
+            let kind = if returns_rows(&other) { Kind::Query } else { Kind::Utility };
+            (kind, Ast::Statement(other))
+        }
+    })
+}
+
+fn first_word(statement: &Statement) -> String {
+    statement.to_string().split(' ').next().unwrap_or_default().to_owned()
+}
+
+fn returns_rows(statement: &Statement) -> bool {
+    matches!(statement, Statement::Query(_) | Statement::Explain { .. })
+}
+
+fn whole_statement(tokens: Vec<TokenWithSpan>) -> Result<Statement, Fault> {
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect).with_recursion_limit(depth::PARSER_DEPTH).with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement()?;
+    let next = parser.peek_token();
+    if next.token != Token::EOF {
+        return Err(Fault::Ours(near(&next)));
+    }
+    Ok(statement)
+}
+
+/// Parses a query standing alone in `tokens`, as in COPY (query).
+fn whole_query(tokens: Vec<TokenWithSpan>) -> Result<Box<datafusion::sql::sqlparser::ast::Query>, Fault> {
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect).with_recursion_limit(depth::PARSER_DEPTH).with_tokens_with_locations(tokens);
+    let query = parser.parse_query()?;
+    let next = parser.peek_token();
+    if next.token != Token::EOF {
+        return Err(Fault::Ours(near(&next)));
+    }
+    Ok(query)
+}
+
+/// Cuts `PARTITIONED BY (…)` at the statement's top level out of the tokens and parses its expressions.
+fn without_partitioned_by(tokens: &[TokenWithSpan]) -> Result<(Vec<TokenWithSpan>, Vec<Expr>), Fault> {
+    let mut depth = 0_usize;
+    for (index, token) in tokens.iter().enumerate() {
+        match &token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Word(word) if depth == 0 && word.quote_style.is_none() && word.value.eq_ignore_ascii_case("PARTITIONED") => {
+                let mut cursor = Cursor::new(tokens.get(index + 1..).unwrap_or_default());
+                if cursor.eat_word("BY") && cursor.is(&Token::LParen) {
+                    let inside = cursor.parenthesised()?;
+                    let dialect = PostgreSqlDialect {};
+                    let expressions = Parser::new(&dialect)
+                        .with_recursion_limit(depth::PARSER_DEPTH)
+                        .with_tokens_with_locations(inside)
+                        .parse_comma_separated(Parser::parse_expr)?;
+                    let mut rest = tokens.get(..index).unwrap_or_default().to_vec();
+                    rest.extend_from_slice(cursor.rest());
+                    return Ok((rest, expressions));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((tokens.to_vec(), Vec::new()))
+}
+
+fn near(token: &TokenWithSpan) -> Error {
+    match token.token {
+        Token::EOF => Error::new(SqlState::SYNTAX_ERROR, "syntax error at end of input"),
+        _ => Error::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{}\"", token.token))
+            .at(place(token.span.start)),
+    }
+}
+
+/// Makes places count from the statement's own first character instead of the whole string's.
+fn make_relative(tokens: &mut [TokenWithSpan]) {
+    let Some(first) = tokens.first().map(|t| t.span.start) else {
+        return;
+    };
+    let shift = |at: &mut Location| {
+        if at.line == first.line {
+            at.column = at.column.saturating_sub(first.column) + 1;
+        }
+        at.line = at.line.saturating_sub(first.line) + 1;
+    };
+    for token in tokens {
+        shift(&mut token.span.start);
+        shift(&mut token.span.end);
+    }
+}
+
+/// A location carried as one number in an error's position until [`locate`] or the binder turns it into characters.
+fn place(location: Location) -> Option<usize> {
+    crate::bind::pack(location.line, location.column)
+}
+
+/// Gives a fault its position: 1-based, in characters of the statement's own text.
+fn locate(fault: Fault, own: &str) -> Error {
+    match fault {
+        Fault::Ours(error) => unpack(error, own),
+        Fault::Grammar(ParserError::RecursionLimitExceeded) => depth::too_deep(),
+        Fault::Grammar(ParserError::TokenizerError(message)) => tokenizer_error(&message),
+        Fault::Grammar(ParserError::ParserError(message)) => grammar_error(&message, own),
+    }
+}
+
+/// Turns an error's packed place into a character of `own`.
+pub(crate) fn unpack(error: Error, own: &str) -> Error {
+    let mut sql = error.into_sql();
+    sql.position = sql.position.map(|packed| {
+        let (line, column) = (packed >> 32, packed & 0xffff_ffff);
+        if line == 0 { packed } else { character(own, Location::new(line as u64, column as u64)) }
+    });
+    Error::Sql(sql)
+}
+
+/// The grammar crate says `Expected: …, found: X at Line: 1, Column: 8`; PostgreSQL says `syntax error at or near "X"`.
+fn grammar_error(message: &str, own: &str) -> Error {
+    let location = message.rsplit_once(" at Line: ").and_then(|(_, place)| {
+        let (line, column) = place.split_once(", Column: ")?;
+        Some(Location::new(line.trim().parse().ok()?, column.trim().parse().ok()?))
+    });
+    let Some(location) = location else {
+        if message.contains("found: EOF") {
+            return Error::new(SqlState::SYNTAX_ERROR, "syntax error at end of input");
+        }
+        return Error::new(SqlState::SYNTAX_ERROR, format!("syntax error: {message}"));
+    };
+    let position = character(own, location);
+    let word = token_at(own, position);
+    Error::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{word}\"")).at(Some(position))
+}
+
+fn tokenizer_error(message: &str) -> Error {
+    let lower = message.to_ascii_lowercase();
+    let what = if lower.contains("dollar") {
+        "unterminated dollar-quoted string"
+    } else if lower.contains("comment") {
+        "unterminated /* comment"
+    } else if lower.contains("close delimiter") {
+        "unterminated quoted identifier"
+    } else if lower.contains("unterminated") {
+        "unterminated quoted string"
+    } else {
+        return Error::new(SqlState::SYNTAX_ERROR, format!("syntax error: {message}"));
+    };
+    Error::new(SqlState::SYNTAX_ERROR, what)
+}
+
+/// The token that starts at a 1-based character, as PostgreSQL would quote it.
+fn token_at(text: &str, position: usize) -> String {
+    let rest: String = text.chars().skip(position.saturating_sub(1)).take(64).collect();
+    let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, &rest).with_unescape(false).tokenize() else {
+        return rest.split_whitespace().next().unwrap_or_default().to_owned();
+    };
+    tokens.first().map(ToString::to_string).unwrap_or_default()
+}
+
+/// 1-based character of a location in `text`.
+fn character(text: &str, location: Location) -> usize {
+    let (line, column) = (usize::try_from(location.line).unwrap_or(1), usize::try_from(location.column).unwrap_or(1));
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(|l| l.chars().count()).sum();
+    before + column.max(1)
+}
+
+/// Turns rising locations into byte offsets in one pass over the text.
+struct Places<'a> {
+    rest: std::str::CharIndices<'a>,
+    at: Location,
+    length: usize,
+}
+
+impl<'a> Places<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { rest: text.char_indices(), at: Location::new(1, 1), length: text.len() }
+    }
+
+    /// Byte offset of `location`, which must not lie before an earlier one.
+    fn byte(&mut self, location: Location) -> usize {
+        loop {
+            let mut ahead = self.rest.clone();
+            let Some((index, character)) = ahead.next() else {
+                return self.length;
+            };
+            if (self.at.line, self.at.column) >= (location.line, location.column) {
+                return index;
+            }
+            if character == '\n' {
+                self.at = Location::new(self.at.line + 1, 1);
+            } else {
+                self.at.column += 1;
+            }
+            self.rest = ahead;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
