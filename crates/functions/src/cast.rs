@@ -63,6 +63,18 @@ pub fn cast(from: PgType, to: PgType, explicit: bool, session: &SessionInfo) -> 
     Some(Cast { returns, function: Some(function) })
 }
 
+/// As [`cast()`] to exactly `to`, as a function even where the values stay as they are. `None`: there is no such cast.
+#[must_use]
+pub fn function(from: PgType, to: PgType, explicit: bool, session: &SessionInfo) -> Option<Arc<ScalarUDF>> {
+    let cast = cast(from, to, explicit, session)?;
+    Some(cast.function.unwrap_or_else(|| {
+        let key = signature_text("relabel", &[from], to);
+        scalar_udf(&format!("cast_to_{}", to.name()), key, to.arrow(), Volatility::Immutable, |args| {
+            args.column(0)?.expanded(args.rows)
+        })
+    }))
+}
+
 /// The type a cast really goes to.
 fn target(from: PgType, to: PgType) -> PgType {
     if to.scalar != Scalar::Numeric || to.numeric_parts().is_some() || from.array != to.array {
@@ -180,6 +192,9 @@ impl TextOf {
     pub(crate) fn new(ty: PgType, settings: &OutputSettings) -> Self {
         if ty == PgType::BOOL {
             return Self { convert: Some(character::boolean_words()) };
+        }
+        if ty.scalar == Scalar::Bpchar && !ty.array {
+            return Self { convert: Some(character::without_blanks()) };
         }
         Self::output(ty, settings)
     }

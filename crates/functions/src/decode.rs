@@ -1,7 +1,3 @@
-//! Stands in for `kura_pgtypes::decode` until it is there.
-use arrow::array::{Array, ArrayRef};
-use kura_pgtypes::{OutputSettings, PgType, SqlError};
+//! Input functions, as casts and functions reach them: text to values of a type, whole columns at a time.
 
-pub(crate) fn parse_array(_strings: &dyn Array, _ty: PgType, _settings: &OutputSettings) -> Result<ArrayRef, SqlError> {
-    Err(crate::failure::internal("input functions are missing"))
-}
+pub(crate) use kura_pgtypes::decode::parse_array;

@@ -1,7 +1,7 @@
 //! PostgreSQL's errors as functions raise them. Translating engine errors is done elsewhere.
 
 use datafusion::error::DataFusionError;
-use kura_pgtypes::{PgType, SqlError, SqlState};
+use kura_pgtypes::{SqlError, SqlState};
 
 /// What every function body returns.
 pub(crate) type Outcome<T> = Result<T, SqlError>;
@@ -9,16 +9,6 @@ pub(crate) type Outcome<T> = Result<T, SqlError>;
 /// The shape in which an error travels through the engine.
 pub(crate) fn external(error: SqlError) -> DataFusionError {
     DataFusionError::External(Box::new(error))
-}
-
-/// An engine error met inside a function: an [`SqlError`] comes back as it was.
-pub(crate) fn engine(error: &DataFusionError) -> SqlError {
-    if let DataFusionError::External(source) = error.find_root()
-        && let Some(error) = source.downcast_ref::<SqlError>()
-    {
-        return error.clone();
-    }
-    internal(error.strip_backtrace())
 }
 
 pub(crate) fn arrow(error: &arrow::error::ArrowError) -> SqlError {
@@ -31,11 +21,6 @@ pub(crate) fn internal(message: impl Into<String>) -> SqlError {
 
 pub(crate) fn out_of_range(what: &str) -> SqlError {
     SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("{what} out of range"))
-}
-
-/// 22003 in the words PostgreSQL has for the type.
-pub(crate) fn type_out_of_range(ty: PgType) -> SqlError {
-    out_of_range(&ty.with_typmod(-1).display())
 }
 
 pub(crate) fn value_overflow() -> SqlError {

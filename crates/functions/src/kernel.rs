@@ -20,6 +20,7 @@ use crate::registry::Call;
 
 pub(crate) mod column;
 pub(crate) mod lift;
+pub(crate) mod list;
 pub(crate) mod write;
 
 pub(crate) use column::Column;

@@ -12,7 +12,7 @@ use crate::kernel::column::Interval;
 use crate::kernel::lift;
 use crate::kernel::scalar_udf;
 use crate::registry::Function;
-use crate::{array, json};
+use crate::{array, json, string};
 
 mod arithmetic;
 mod bits;
@@ -26,6 +26,7 @@ pub(crate) fn operators() -> Vec<Function> {
     all.extend(bits::operators());
     all.extend(concat::operators());
     all.extend(pattern::operators());
+    all.extend(string::operators());
     all.extend(temporal::operators());
     all.extend(array::operators());
     all.extend(json::operators());

@@ -302,9 +302,9 @@ pub fn all_scalar_functions() -> impl Iterator<Item = &'static Function> {
     SCALARS.values().flatten()
 }
 
-/// Every operator, for `pg_operator`. No particular order.
+/// Every operator, for `pg_operator`: symbols only, not the words of the grammar. No particular order.
 pub fn all_operator_functions() -> impl Iterator<Item = &'static Function> {
-    OPERATORS.values().flatten()
+    OPERATORS.values().flatten().filter(|operator| !operator.name.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// Every aggregate, for `pg_proc`. No particular order.

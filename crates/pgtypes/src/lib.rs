@@ -6,6 +6,7 @@
 
 mod arrow;
 mod calendar;
+pub mod copy;
 pub mod decode;
 mod diagnostic;
 pub mod encode;

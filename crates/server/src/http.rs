@@ -11,6 +11,7 @@ use axum::routing::get;
 use kura_session::Sessions;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::Shutdown;
 use crate::telemetry;
@@ -23,15 +24,15 @@ pub(crate) struct Console {
     pub(crate) ready: AtomicBool,
 }
 
-/// Serves until the server drains.
-pub(crate) async fn serve(listener: TcpListener, console: Arc<Console>) {
-    let shutdown = Arc::clone(&console.shutdown);
+/// Serves until `ended`: while the server drains, it still tells that it does.
+pub(crate) async fn serve(listener: TcpListener, console: Arc<Console>, ended: CancellationToken) {
     let router = Router::new()
+        .route("/health", get(ready))
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .route("/metrics", get(show_metrics))
         .with_state(console);
-    let until = async move { shutdown.draining().await };
+    let until = ended.cancelled_owned();
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
         tracing::error!(%error, "the http listener ended");
     }
@@ -61,5 +62,8 @@ async fn show_metrics(State(console): State<Arc<Console>>) -> impl IntoResponse 
             metrics::gauge!(telemetry::RESIDENT_BYTES).set(bytes as f64);
         }
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], console.metrics.render())
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        console.metrics.render(),
+    )
 }

@@ -28,8 +28,8 @@ mod startup;
 
 use conversation::Conversation;
 use error::Failure;
-use io::{Input, Output, Stream};
 pub(crate) use io::InputLimits;
+use io::{Input, Output, Stream};
 use startup::{Opening, Startup};
 
 use crate::shutdown::Shutdown;
@@ -42,6 +42,8 @@ const LOGIN_TIME: Duration = Duration::from_secs(30);
 pub(crate) struct Door {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) tls: Option<Tls>,
+    /// Whether clients on other machines may connect without encryption.
+    pub(crate) plaintext: bool,
     pub(crate) limits: InputLimits,
     pub(crate) shutdown: Arc<Shutdown>,
 }
@@ -87,8 +89,9 @@ pub(crate) async fn refuse(mut tcp: TcpStream) {
     }
 }
 
-/// Everything up to the first ReadyForQuery, which the conversation sends. `None`: there is nobody to talk to.
+/// Everything up to the first `ReadyForQuery`, which the conversation sends. `None`: there is nobody to talk to.
 async fn log_in(door: &Door, tcp: TcpStream) -> Option<Conversation> {
+    let near = tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
     let (stream, startup) = match startup::open(tcp, door.tls.as_ref()).await {
         Ok(Opening::Session { stream, startup }) => (stream, Ok(startup)),
         Ok(Opening::Refused { stream, error }) => (stream, Err(error)),
@@ -106,10 +109,12 @@ async fn log_in(door: &Door, tcp: TcpStream) -> Option<Conversation> {
         (Stream::Tls(_), Some(tls)) => tls.binding(),
         _ => None,
     };
+    let in_clear = matches!(stream, Stream::Plain(_));
     let (read, write) = tokio::io::split(stream);
     let mut input = Input::new(read, door.limits.clone());
     let mut output = Output::new(write);
     let result = match startup {
+        Ok(_) if in_clear && !door.plaintext && !near => Err(Failure::Fatal(unencrypted())),
         Ok(startup) => Box::pin(establish(door, &startup, binding, &mut input, &mut output)).await,
         Err(error) => Err(Failure::Fatal(error)),
     };
@@ -119,6 +124,14 @@ async fn log_in(door: &Door, tcp: TcpStream) -> Option<Conversation> {
         Err(Failure::Fatal(error)) => refuse_login(&mut output, &error).await,
         Err(Failure::Statement(error)) => refuse_login(&mut output, &error.to_sql_error()).await,
     }
+}
+
+fn unencrypted() -> SqlError {
+    SqlError::new(
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        "connections from other machines must be encrypted",
+    )
+    .hint("Connect with sslmode=require.")
 }
 
 async fn refuse_login(output: &mut Output, error: &SqlError) -> Option<Conversation> {
@@ -141,31 +154,50 @@ async fn establish(
     }
     let fatal = |state, message: &str| Failure::Fatal(SqlError::new(state, message));
     let user = startup.get("user").filter(|user| !user.is_empty()).ok_or_else(|| {
-        fatal(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "no PostgreSQL user name specified in startup packet")
+        fatal(
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            "no PostgreSQL user name specified in startup packet",
+        )
     })?;
-    if startup.get("replication").is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0")) {
-        return Err(fatal(SqlState::FEATURE_NOT_SUPPORTED, "replication connections are not supported"));
+    if startup
+        .get("replication")
+        .is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0"))
+    {
+        return Err(fatal(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "replication connections are not supported",
+        ));
     }
     let who = authenticate::authenticate(&door.sessions, user, binding, input, output).await?;
     let session = open_session(door, startup, user, &who)?;
     for (name, value) in session.reported_settings() {
         output.put(&ParameterStatus::new(name.to_owned(), value));
     }
-    output.put(&BackendKeyData::new(session.pid(), SecretKey::Bytes(session.cancel_key().to_vec().into())));
+    output.put(&BackendKeyData::new(
+        session.pid(),
+        SecretKey::Bytes(session.cancel_key().to_vec().into()),
+    ));
     tracing::info!(user, session_id = session.pid(), "connection authenticated");
     Ok(session)
 }
 
 fn open_session(door: &Door, startup: &Startup, user: &str, who: &Authenticated) -> Result<Session, Failure> {
     let options = LoginOptions {
-        database: startup.get("database").filter(|name| !name.is_empty()).unwrap_or(user).to_owned(),
+        database: startup
+            .get("database")
+            .filter(|name| !name.is_empty())
+            .unwrap_or(user)
+            .to_owned(),
         settings: startup.settings().map_err(Failure::Fatal)?,
         key_bytes: startup.key_bytes(),
     };
-    door.sessions.open(who, &options).map_err(|error| Failure::Fatal(error.to_sql_error()))
+    door.sessions
+        .open(who, &options)
+        .map_err(|error| Failure::Fatal(error.to_sql_error()))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
 }

@@ -3,10 +3,13 @@
 //! One [`Interrupt`] per running statement covers planning, running and streaming. The engine sees its token; whoever
 //! awaits anything on behalf of the statement goes through [`Interrupt::guard`].
 
+use std::any::Any;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::FutureExt;
 use kura_pgtypes::SqlState;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -59,12 +62,19 @@ pub struct Interrupt {
 
 impl Interrupt {
     pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        Self { token: CancellationToken::new(), reason: Arc::default(), deadline: timeout.map(|timeout| Instant::now() + timeout) }
+        Self {
+            token: CancellationToken::new(),
+            reason: Arc::default(),
+            deadline: timeout.map(|timeout| Instant::now() + timeout),
+        }
     }
 
     /// The same statement with its time starting anew: a portal continued.
     pub(crate) fn renewed(&self, timeout: Option<Duration>) -> Self {
-        Self { deadline: timeout.map(|timeout| Instant::now() + timeout), ..self.clone() }
+        Self {
+            deadline: timeout.map(|timeout| Instant::now() + timeout),
+            ..self.clone()
+        }
     }
 
     /// What the engine watches.
@@ -97,15 +107,17 @@ impl Interrupt {
         self.reason().unwrap_or(Reason::User)
     }
 
-    /// Runs `work` until it is done or the statement is ended; `work` is dropped then.
+    /// Runs `work` until it is done or the statement is ended; `work` is dropped then. A panic in it ends the statement,
+    /// not the session: what it left behind is dropped with the statement's transaction.
     ///
     /// # Errors
-    /// [`Error::Interrupted`].
+    /// [`Error::Interrupted`]; XX000 after a panic.
     pub async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        let work = AssertUnwindSafe(work).catch_unwind();
         tokio::select! {
             biased;
             reason = self.raised() => Err(Error::Interrupted(reason)),
-            value = work => Ok(value),
+            value = work => value.map_err(|panic| panicked(panic.as_ref())),
         }
     }
 
@@ -119,9 +131,28 @@ impl Interrupt {
     }
 }
 
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Error::new(
+        SqlState::INTERNAL_ERROR,
+        format!("the statement panicked: {}", text.unwrap_or("without a message")),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_the_statement_only() {
+        let interrupt = Interrupt::new(None);
+        let result: Result<()> = interrupt.guard(async { panic!("seven") }).await;
+        assert_eq!(result.expect_err("ended").to_string(), "the statement panicked: seven");
+        assert_eq!(interrupt.guard(async { 1 }).await.expect("goes on"), 1);
+    }
 
     #[tokio::test]
     async fn the_first_reason_stays() {
@@ -129,7 +160,10 @@ mod tests {
         interrupt.raise(Reason::User);
         interrupt.raise(Reason::Shutdown);
         let result = interrupt.guard(std::future::pending::<()>()).await;
-        assert_eq!(result.expect_err("ended").to_string(), "canceling statement due to user request");
+        assert_eq!(
+            result.expect_err("ended").to_string(),
+            "canceling statement due to user request"
+        );
     }
 
     #[tokio::test]
@@ -137,6 +171,9 @@ mod tests {
         let interrupt = Interrupt::new(Some(Duration::from_millis(20)));
         assert_eq!(interrupt.guard(async { 1 }).await.expect("done at once"), 1);
         let result = interrupt.guard(std::future::pending::<()>()).await;
-        assert_eq!(result.expect_err("ended").to_string(), "canceling statement due to statement timeout");
+        assert_eq!(
+            result.expect_err("ended").to_string(),
+            "canceling statement due to statement timeout"
+        );
     }
 }

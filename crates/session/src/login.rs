@@ -11,6 +11,9 @@ pub mod scram;
 
 pub use scram::{Exchange, Verifier};
 
+/// Length of a generated password.
+const GENERATED_LETTERS: usize = 24;
+
 /// The verifier of a password, with a random salt and 4,096 iterations, as PostgreSQL stores it:
 /// `SCRAM-SHA-256$4096:salt$StoredKey:ServerKey`.
 #[must_use]
@@ -78,10 +81,29 @@ impl Authenticated {
     }
 }
 
+/// A random password of letters and digits, with more than 128 bits of chance in it.
+#[must_use]
+pub fn generated_password() -> String {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut password = String::with_capacity(GENERATED_LETTERS);
+    while password.len() < GENERATED_LETTERS {
+        let bytes: [u8; 64] = random_bytes();
+        // 248 = 4 * 62: above it some letters would come more often than others.
+        let letters = bytes
+            .iter()
+            .filter(|byte| **byte < 248)
+            .map(|byte| char::from(LETTERS[usize::from(byte % 62)]));
+        password.extend(letters.take(GENERATED_LETTERS - password.len()));
+    }
+    password
+}
+
 /// Random bytes from the operating system.
 pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     use ring::rand::SecureRandom;
     let mut bytes = [0; N];
-    ring::rand::SystemRandom::new().fill(&mut bytes).expect("the operating system gives random bytes");
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the operating system gives random bytes");
     bytes
 }

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use kura_engine::RowStream;
 use kura_pgtypes::{Format, PgType};
 use kura_sql::OutputColumn;
+use parking_lot::Mutex;
 
 use crate::copy::{CopyIn, CopyOut};
 use crate::error::{Error, Result};
@@ -40,7 +41,8 @@ pub struct Slice {
 }
 
 enum Source {
-    Engine(RowStream),
+    /// Never locked: the mutex makes a suspended portal, and with it its session, shareable between threads.
+    Engine(Mutex<RowStream>),
     Ready(VecDeque<RecordBatch>),
 }
 
@@ -57,20 +59,49 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub(crate) fn new(columns: Arc<[OutputColumn]>, command: &'static str, stream: RowStream, interrupt: Interrupt, offset: usize) -> Self {
+    pub(crate) fn new(
+        columns: Arc<[OutputColumn]>,
+        command: &'static str,
+        stream: RowStream,
+        interrupt: Interrupt,
+        offset: usize,
+    ) -> Self {
         let formats = vec![Format::Text; columns.len()];
-        Self { columns, formats, command, source: Source::Engine(stream), pending: None, count: 0, interrupt, offset }
+        Self {
+            columns,
+            formats,
+            command,
+            source: Source::Engine(Mutex::new(stream)),
+            pending: None,
+            count: 0,
+            interrupt,
+            offset,
+        }
     }
 
     /// Rows of text made by the session itself.
-    pub(crate) fn of_texts(names: &[&str], rows: &[Vec<String>], interrupt: Interrupt) -> Self {
+    pub(crate) fn of_texts(command: &'static str, names: &[&str], rows: &[Vec<String>], interrupt: Interrupt) -> Self {
         let columns: Arc<[OutputColumn]> = names.iter().map(|name| text_column(name)).collect();
-        let fields: Vec<Field> = names.iter().map(|name| Field::new(*name, DataType::Utf8View, true)).collect();
-        let arrays = (0..names.len()).map(|at| Arc::new(StringViewArray::from_iter_values(rows.iter().map(|row| &row[at]))) as ArrayRef);
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect()).expect("one text array per field");
+        let fields: Vec<Field> = names
+            .iter()
+            .map(|name| Field::new(*name, DataType::Utf8View, true))
+            .collect();
+        let arrays = (0..names.len())
+            .map(|at| Arc::new(StringViewArray::from_iter_values(rows.iter().map(|row| &row[at]))) as ArrayRef);
+        let batch =
+            RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect()).expect("one text array per field");
         let source = Source::Ready(VecDeque::from([batch]));
         let formats = vec![Format::Text; columns.len()];
-        Self { columns, formats, command: "SHOW", source, pending: None, count: 0, interrupt, offset: 0 }
+        Self {
+            columns,
+            formats,
+            command,
+            source,
+            pending: None,
+            count: 0,
+            interrupt,
+            offset: 0,
+        }
     }
 
     #[must_use]
@@ -113,13 +144,19 @@ impl Rows {
         let mut slice = match self.pending.take() {
             Some(slice) => slice,
             None => match self.read().await? {
-                Some(batch) => Slice { rows: 0..batch.num_rows(), batch },
+                Some(batch) => Slice {
+                    rows: 0..batch.num_rows(),
+                    batch,
+                },
                 None => return Ok(None),
             },
         };
         if slice.rows.len() > max {
             let split = slice.rows.start + max;
-            self.pending = Some(Slice { batch: slice.batch.clone(), rows: split..slice.rows.end });
+            self.pending = Some(Slice {
+                batch: slice.batch.clone(),
+                rows: split..slice.rows.end,
+            });
             slice.rows.end = split;
         }
         self.count += slice.rows.len() as u64;
@@ -129,16 +166,25 @@ impl Rows {
     /// The command tag for the rows read since the statement or this execution of its portal began.
     #[must_use]
     pub fn tag(&self) -> String {
-        if self.command == "SELECT" { format!("SELECT {}", self.count) } else { self.command.to_owned() }
+        if self.command == "SELECT" {
+            format!("SELECT {}", self.count)
+        } else {
+            self.command.to_owned()
+        }
     }
 
     async fn read(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             let batch = match &mut self.source {
                 Source::Ready(batches) => batches.pop_front(),
-                Source::Engine(stream) => match self.interrupt.guard(stream.next()).await? {
+                Source::Engine(stream) => match self.interrupt.guard(stream.get_mut().next()).await? {
                     Some(Ok(batch)) => Some(batch),
-                    Some(Err(source)) => return Err(self.interrupt.explain(Error::Engine { source, offset: self.offset })),
+                    Some(Err(source)) => {
+                        return Err(self.interrupt.explain(Error::Engine {
+                            source,
+                            offset: self.offset,
+                        }));
+                    }
                     None => None,
                 },
             };
@@ -152,13 +198,21 @@ impl Rows {
 
 impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rows").field("columns", &self.columns.len()).field("count", &self.count).finish_non_exhaustive()
+        f.debug_struct("Rows")
+            .field("columns", &self.columns.len())
+            .field("count", &self.count)
+            .finish_non_exhaustive()
     }
 }
 
 /// A text column that belongs to no table.
 pub(crate) fn text_column(name: &str) -> OutputColumn {
-    OutputColumn { name: name.to_owned(), ty: PgType::TEXT, table_oid: 0, attnum: 0 }
+    OutputColumn {
+        name: name.to_owned(),
+        ty: PgType::TEXT,
+        table_oid: 0,
+        attnum: 0,
+    }
 }
 
 #[cfg(test)]
@@ -168,7 +222,7 @@ mod tests {
     #[tokio::test]
     async fn rows_come_in_pieces_and_are_counted() {
         let texts: Vec<Vec<String>> = (0..5).map(|n| vec![n.to_string()]).collect();
-        let mut rows = Rows::of_texts(&["n"], &texts, Interrupt::new(None));
+        let mut rows = Rows::of_texts("SHOW", &["n"], &texts, Interrupt::new(None));
         let first = rows.next(2).await.expect("read").expect("rows");
         assert_eq!(first.rows, 0..2);
         let mut rows = rows.continued(Interrupt::new(None));

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use kura_engine::{Outcome, StatementContext};
 use kura_pgtypes::{SqlError, SqlState};
 use kura_sql::bind::SettingLookup;
-use kura_sql::{Authorized, BindContext, Bound, Kind, OutputColumn, Parameters, Parsed, SessionCommand, SessionInfo, Statement};
+use kura_sql::{
+    Authorized, BindContext, Bound, Kind, OutputColumn, Parameters, Parsed, SessionCommand, SessionInfo, Statement,
+};
 use tracing::Instrument;
 
 use crate::copy::{CopyIn, CopyOut};
@@ -55,7 +57,9 @@ impl Session {
         self.portals.remove("");
         let interrupt = self.begin_statement();
         let statements = self.parse(text, &interrupt).await?;
-        Ok(Script { statements: statements.into() })
+        Ok(Script {
+            statements: statements.into(),
+        })
     }
 
     /// Runs one statement of a string.
@@ -68,7 +72,9 @@ impl Session {
     }
 
     pub(crate) async fn parse(&self, text: Arc<str>, interrupt: &Interrupt) -> Result<Vec<Parsed>> {
-        let parsed = interrupt.guard(self.shared.engine.plan(move || kura_sql::parse(&text))).await?;
+        let parsed = interrupt
+            .guard(self.shared.engine.plan(move || kura_sql::parse(&text)))
+            .await?;
         parsed.map_err(|source| Error::Sql { source, offset: 0 })
     }
 
@@ -88,16 +94,21 @@ impl Session {
         if let Some(expected) = expected
             && ready.bound.columns().is_some_and(|now| !same_types(now, expected))
         {
-            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type"));
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "cached plan must not change result type",
+            ));
         }
         for notice in ready.bound.notices() {
-            self.notices.push(Severity::Notice, notice.clone(), &self.settings.lock());
+            self.notices
+                .push(Severity::Notice, notice.clone(), &self.settings.lock());
         }
         let offset = parsed.offset;
         let statement = kura_sql::authorize(ready.bound, &ready.context.role, &ready.context.snapshot)
             .map_err(|source| Error::Sql { source, offset })?;
-        let (command, writes) = command_of(statement.statement());
-        if writes && self.settings.lock().is_on("transaction_read_only") {
+        let command = statement.statement().command();
+        if !statement.statement().read_only() && self.settings.lock().is_on("transaction_read_only") {
+            let command = if command == "COPY" { "COPY FROM" } else { command };
             let message = format!("cannot execute {command} in a read-only transaction");
             return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
         }
@@ -110,7 +121,9 @@ impl Session {
             user: self.role.name.clone(),
             copy_roots: self.copy_roots.clone(),
         };
-        let outcome = self.execute_statement(statement, context, command, &interrupt, offset).await?;
+        let outcome = self
+            .execute_statement(statement, context, command, &interrupt, offset)
+            .await?;
         Ok(respond(outcome, command, interrupt, offset))
     }
 
@@ -129,19 +142,40 @@ impl Session {
     }
 
     /// Binds without running: parameter types and columns.
-    pub(crate) async fn analyse(&mut self, parsed: &Parsed, parameters: Parameters, interrupt: &Interrupt) -> Result<Bound> {
+    pub(crate) async fn analyse(
+        &mut self,
+        parsed: &Parsed,
+        parameters: Parameters,
+        interrupt: &Interrupt,
+    ) -> Result<Bound> {
         Ok(Box::pin(self.bind(parsed, parameters, interrupt)).await?.bound)
     }
 
     async fn bind(&mut self, parsed: &Parsed, parameters: Parameters, interrupt: &Interrupt) -> Result<Ready> {
         let (transaction, context) = interrupt.guard(Box::pin(self.bind_context(parameters))).await??;
         let (statement, bind_context) = (parsed.clone(), context.clone());
-        let bound = interrupt.guard(self.shared.engine.plan(move || kura_sql::bind(&statement, &bind_context))).await?;
-        let bound = bound.map_err(|source| Error::Sql { source, offset: parsed.offset })?;
-        Ok(Ready { bound, context, transaction })
+        let bound = interrupt
+            .guard(
+                self.shared
+                    .engine
+                    .plan(move || kura_sql::bind(&statement, &bind_context)),
+            )
+            .await?;
+        let bound = bound.map_err(|source| Error::Sql {
+            source,
+            offset: parsed.offset,
+        })?;
+        Ok(Ready {
+            bound,
+            context,
+            transaction,
+        })
     }
 
-    async fn bind_context(&mut self, parameters: Parameters) -> Result<(Arc<tokio::sync::Mutex<kura_catalog::Transaction>>, BindContext)> {
+    async fn bind_context(
+        &mut self,
+        parameters: Parameters,
+    ) -> Result<(Arc<tokio::sync::Mutex<kura_catalog::Transaction>>, BindContext)> {
         let shared = Arc::clone(&self.shared);
         let fresh = self.settings.lock().text("transaction_isolation") != "repeatable read";
         let open = self.open();
@@ -157,7 +191,11 @@ impl Session {
             user: self.role.name.clone(),
             database: crate::sessions::DATABASE.to_owned(),
             session_user: self.role.name.clone(),
-            search_path: search_path.iter().filter(|name| snapshot.schema(name).is_some()).cloned().collect(),
+            search_path: search_path
+                .iter()
+                .filter(|name| snapshot.schema(name).is_some())
+                .cloned()
+                .collect(),
             now_micros,
             statement_micros,
             timezone: output.timezone.clone(),
@@ -206,24 +244,5 @@ fn respond(outcome: Outcome, command: &'static str, interrupt: Interrupt, offset
         Outcome::Command { tag } => Response::Command(tag),
         Outcome::CopyIn(inner) => Response::CopyIn(CopyIn::new(inner, interrupt, offset)),
         Outcome::CopyOut(inner) => Response::CopyOut(CopyOut::new(inner, interrupt, offset)),
-    }
-}
-
-/// PostgreSQL's name of the command, and whether it changes anything.
-fn command_of(statement: &Statement) -> (&'static str, bool) {
-    match statement {
-        Statement::Query(_) => ("SELECT", false),
-        Statement::Explain { .. } => ("EXPLAIN", false),
-        Statement::CreateSchema { .. } => ("CREATE SCHEMA", true),
-        Statement::DropSchema { .. } => ("DROP SCHEMA", true),
-        Statement::CreateTable { with_rows: true, .. } => ("CREATE TABLE AS", true),
-        Statement::CreateTable { .. } => ("CREATE TABLE", true),
-        Statement::DropRelations { tag, .. } => (tag, true),
-        Statement::CreateView { .. } => ("CREATE VIEW", true),
-        Statement::Comment { .. } => ("COMMENT", true),
-        Statement::Insert { .. } => ("INSERT", true),
-        Statement::CopyFrom { .. } => ("COPY FROM", true),
-        Statement::CopyTo { .. } => ("COPY", false),
-        Statement::Nothing { tag } => (tag, false),
     }
 }

@@ -45,7 +45,14 @@ impl Sessions {
     pub fn new(config: Config, catalog: Arc<Catalog>, engine: Arc<Engine>, secret: ServerSecret) -> Arc<Self> {
         // Query ids of two runs of the server should not meet in its logs.
         let first = u64::from_be_bytes(random_bytes()) >> 1;
-        Arc::new(Self { config, catalog, engine, registry: Registry::default(), secret, next_query: AtomicU64::new(first) })
+        Arc::new(Self {
+            config,
+            catalog,
+            engine,
+            registry: Registry::default(),
+            secret,
+            next_query: AtomicU64::new(first),
+        })
     }
 
     /// Begins the proof of a user's identity; the same steps follow whether the user exists or not.
@@ -70,8 +77,13 @@ impl Sessions {
             return Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
         }
         if options.database != DATABASE {
-            let error = SqlError::new(SqlState::INVALID_CATALOG_NAME, format!("database \"{}\" does not exist", options.database));
-            return Err(Error::Session(error.hint(format!("The database of this server is \"{DATABASE}\"."))));
+            let error = SqlError::new(
+                SqlState::INVALID_CATALOG_NAME,
+                format!("database \"{}\" does not exist", options.database),
+            );
+            return Err(Error::Session(
+                error.hint(format!("The database of this server is \"{DATABASE}\".")),
+            ));
         }
         let mut settings = Settings::new(&role.name, role.superuser);
         for (name, text) in &options.settings {
@@ -104,6 +116,8 @@ impl Sessions {
 
 impl std::fmt::Debug for Sessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sessions").field("count", &self.count()).finish_non_exhaustive()
+        f.debug_struct("Sessions")
+            .field("count", &self.count())
+            .finish_non_exhaustive()
     }
 }

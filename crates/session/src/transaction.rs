@@ -58,7 +58,6 @@ impl State {
 }
 
 /// An open transaction.
-#[derive(Debug)]
 pub(crate) struct Open {
     /// Start of the transaction in microseconds since 1970: `now()`.
     pub(crate) started_micros: i64,
@@ -67,7 +66,10 @@ pub(crate) struct Open {
 
 impl Open {
     pub(crate) fn new(started_micros: i64) -> Self {
-        Self { started_micros, work: None }
+        Self {
+            started_micros,
+            work: None,
+        }
     }
 
     /// Whether a statement has taken the snapshot.
@@ -79,7 +81,7 @@ impl Open {
     /// newest snapshot (READ COMMITTED).
     pub(crate) async fn work(&mut self, catalog: &Arc<Catalog>, fresh: bool) -> Result<Arc<Mutex<Transaction>>> {
         if let Some(work) = &self.work
-            && !(fresh && !work.lock().await.has_changes())
+            && (!fresh || work.lock().await.has_changes())
         {
             return Ok(Arc::clone(work));
         }
@@ -98,7 +100,12 @@ impl Open {
             match Arc::try_unwrap(work) {
                 Ok(transaction) => break transaction.into_inner(),
                 Err(shared) if tokio::time::Instant::now() < give_up => work = shared,
-                Err(_) => return Err(Error::new(SqlState::INTERNAL_ERROR, "the transaction is still in use by one of its statements")),
+                Err(_) => {
+                    return Err(Error::new(
+                        SqlState::INTERNAL_ERROR,
+                        "the transaction is still in use by one of its statements",
+                    ));
+                }
             }
             // A read's tasks may let go of it a moment after their stream ended.
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -107,5 +114,14 @@ impl Open {
             transaction.commit().await?;
         }
         Ok(())
+    }
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open")
+            .field("started_micros", &self.started_micros)
+            .field("used", &self.is_used())
+            .finish()
     }
 }

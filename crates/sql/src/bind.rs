@@ -10,7 +10,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::ArrayRef;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::sql::sqlparser::ast::{Expr as AstExpr, Ident, Spanned};
-use kura_catalog::{Role, Snapshot};
+use kura_catalog::{Role, Snapshot, View};
 use kura_functions::SessionInfo;
 use kura_pgtypes::{PgType, SqlError, SqlState};
 use kura_storage::Storage;
@@ -21,10 +21,13 @@ use crate::statement::{OutputColumn, Query, Statement};
 use crate::{Error, Result};
 
 mod aggregate;
+mod array;
 mod cast;
 mod constant;
 mod copy;
+mod comment;
 mod create;
+mod create_view;
 mod drop;
 mod expression;
 mod function;
@@ -113,6 +116,16 @@ impl Bound {
         &self.parameters
     }
 
+    /// PostgreSQL's name of the command, without counts: "SELECT", "INSERT", "CREATE TABLE".
+    pub fn command(&self) -> &'static str {
+        self.statement.command()
+    }
+
+    /// Whether it changes neither the catalog nor data.
+    pub fn read_only(&self) -> bool {
+        self.statement.read_only()
+    }
+
     /// Notices for the client, as errors of a lesser severity.
     pub fn notices(&self) -> &[SqlError] {
         &self.notices
@@ -156,6 +169,8 @@ pub(crate) struct Binder<'a> {
     parameters: RefCell<Vec<Option<PgType>>>,
     /// Names of the views being bound, outermost first.
     views: RefCell<Vec<i64>>,
+    /// Ids of all tables and views read, those inside views as well.
+    pub(crate) relations: RefCell<Vec<i64>>,
     /// Search path of the view being bound, instead of the session's.
     path: RefCell<Vec<Vec<String>>>,
     /// Collects aggregates, window functions and set-returning functions of the query being bound.
@@ -174,6 +189,7 @@ impl<'a> Binder<'a> {
             notices: RefCell::default(),
             parameters: RefCell::new(context.parameters.types.clone()),
             views: RefCell::default(),
+            relations: RefCell::default(),
             path: RefCell::new(vec![context.search_path.clone()]),
             collected: RefCell::default(),
             named_windows: RefCell::default(),
@@ -208,11 +224,17 @@ impl<'a> Binder<'a> {
     }
 
     /// Runs `work` as the body of a view, with the view's search path.
-    pub(crate) fn inside_view<T>(&self, view: i64, path: Vec<String>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn inside_view<T>(&self, view: &View, path: Vec<String>, work: impl FnOnce() -> Result<T>) -> Result<T> {
         if self.views.borrow().len() >= VIEW_DEPTH_MAX {
             return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, format!("views are nested more than {VIEW_DEPTH_MAX} deep")));
         }
-        self.views.borrow_mut().push(view);
+        if self.views.borrow().contains(&view.id) {
+            return Err(Error::new(
+                SqlState::INVALID_OBJECT_DEFINITION,
+                format!("infinite recursion detected in rules for relation \"{}\"", view.name),
+            ));
+        }
+        self.views.borrow_mut().push(view.id);
         self.path.borrow_mut().push(path);
         let result = work();
         self.path.borrow_mut().pop();
@@ -251,7 +273,7 @@ impl<'a> Binder<'a> {
         match ast {
             Ast::Session => Err(Error::new(SqlState::INTERNAL_ERROR, "a session command reached the binder")),
             Ast::Copy(copy) => self.copy(copy),
-            Ast::CreateTable(table, partition) => self.create_table(table, partition),
+            Ast::CreateTable(table, extras) => self.create_table(table, extras),
             Ast::Statement(statement) => match statement {
                 Sql::Query(query) if query_is_select_into(query) => self.select_into(query),
                 Sql::Query(query) => Ok(Statement::Query(self.top_query(query)?)),

@@ -1,6 +1,6 @@
 //! The crate's error: a statement that PostgreSQL would refuse, or one that the planner refuses.
 
-use datafusion::error::DataFusionError;
+use ::datafusion::error::DataFusionError;
 use kura_pgtypes::{Diagnostic, SqlError, SqlState};
 
 pub mod datafusion;

@@ -13,6 +13,7 @@ pub mod statement;
 pub use authorize::{Authorized, authorize};
 pub use bind::{BindContext, Bound, Parameters, bind};
 pub use error::Error;
+pub use kura_functions::SessionInfo;
 pub use parse::{Kind, Parsed, SessionCommand, SetValue, parse};
 pub use statement::{OutputColumn, Statement};
 

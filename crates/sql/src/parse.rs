@@ -17,8 +17,10 @@ mod copy;
 mod cursor;
 mod depth;
 mod session;
+mod table;
 
-pub(crate) use copy::{Copy, CopySubject};
+pub(crate) use copy::{Copy, CopySubject, CopyValue};
+pub(crate) use table::TableExtras;
 use cursor::Cursor;
 
 /// The longest string of statements accepted, in bytes.
@@ -52,8 +54,8 @@ pub enum Kind {
 pub(crate) enum Ast {
     /// Read by the grammar crate.
     Statement(Statement),
-    /// CREATE TABLE with its `PARTITIONED BY` expressions.
-    CreateTable(Box<CreateTable>, Vec<Expr>),
+    /// CREATE TABLE, with the parts of it that the grammar crate does not read.
+    CreateTable(Box<CreateTable>, TableExtras),
     /// COPY.
     Copy(Copy),
     /// Answered by the session; nothing to bind.
@@ -157,6 +159,13 @@ pub fn parse(text: &str) -> Result<Vec<Parsed>> {
     Ok(statements)
 }
 
+/// Moves a position in a statement's own text to the whole string.
+fn moved(error: Error, offset: usize) -> Error {
+    let mut sql = error.into_sql();
+    sql.position = sql.position.map(|position| position + offset);
+    Error::Sql(sql)
+}
+
 fn parse_one(text: &str, part: &[TokenWithSpan], places: &mut Places<'_>) -> Result<Parsed> {
     depth::check(part)?;
     let mut significant: Vec<TokenWithSpan> =
@@ -166,7 +175,7 @@ fn parse_one(text: &str, part: &[TokenWithSpan], places: &mut Places<'_>) -> Res
     let own: Arc<str> = Arc::from(text.get(start..end).unwrap_or(text));
     let offset = text.get(..start).unwrap_or_default().chars().count();
     make_relative(&mut significant);
-    let (kind, ast) = parse_tokens(&own, offset, &significant).map_err(|fault| locate(fault, &own))?;
+    let (kind, ast) = parse_tokens(&own, offset, &significant).map_err(|fault| moved(locate(fault, &own), offset))?;
     Ok(Parsed { text: own, offset, kind, ast: Arc::new(ast) })
 }
 
@@ -197,11 +206,11 @@ fn parse_tokens(own: &Arc<str>, offset: usize, tokens: &[TokenWithSpan]) -> Resu
         let copy = copy::parse(&mut cursor)?;
         return Ok((Kind::Utility, Ast::Copy(copy)));
     }
-    let (rest, partition) = without_partitioned_by(tokens)?;
+    let (rest, extras) = table::split(tokens)?;
     let statement = whole_statement(rest)?;
     Ok(match statement {
-        Statement::CreateTable(table) => (Kind::Utility, Ast::CreateTable(Box::new(table), partition)),
-        other if !partition.is_empty() => {
+        Statement::CreateTable(table) => (Kind::Utility, Ast::CreateTable(Box::new(table), extras)),
+        other if !extras.partition.is_empty() => {
             return Err(Fault::Ours(Error::unsupported(format!(
                 "PARTITIONED BY is for CREATE TABLE, not for {}",
                 first_word(&other)
@@ -233,6 +242,49 @@ fn whole_statement(tokens: Vec<TokenWithSpan>) -> Result<Statement, Fault> {
     Ok(statement)
 }
 
+/// Parses expressions separated by commas.
+fn expressions(tokens: Vec<TokenWithSpan>) -> Result<Vec<Expr>, Fault> {
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect).with_recursion_limit(depth::PARSER_DEPTH).with_tokens_with_locations(tokens);
+    let list = parser.parse_comma_separated(Parser::parse_expr)?;
+    let next = parser.peek_token();
+    if next.token != Token::EOF {
+        return Err(Fault::Ours(near(&next)));
+    }
+    Ok(list)
+}
+
+/// Parses the text of one expression, as a stored default is.
+///
+/// # Errors
+/// 42601.
+pub(crate) fn parse_expression(text: &str) -> Result<Expr> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().map_err(|error| tokenizer_error(&error.message))?;
+    depth::check(&tokens)?;
+    let mut list = expressions(tokens).map_err(|fault| locate(fault, text))?;
+    match (list.pop(), list.is_empty()) {
+        (Some(expr), true) => Ok(expr),
+        _ => Err(Error::new(SqlState::SYNTAX_ERROR, format!("\"{text}\" is not one expression"))),
+    }
+}
+
+/// Bytes of the statement's text before its first top-level `keyword`, the keyword included.
+pub(crate) fn end_of_keyword(text: &str, keyword: &str) -> Option<usize> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().ok()?;
+    let mut depth = 0_usize;
+    for token in tokens {
+        match &token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Word(word) if depth == 0 && word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword) => {
+                return Some(Places::new(text).byte(token.span.end));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Parses a query standing alone in `tokens`, as in COPY (query).
 fn whole_query(tokens: Vec<TokenWithSpan>) -> Result<Box<datafusion::sql::sqlparser::ast::Query>, Fault> {
     let dialect = PostgreSqlDialect {};
@@ -243,33 +295,6 @@ fn whole_query(tokens: Vec<TokenWithSpan>) -> Result<Box<datafusion::sql::sqlpar
         return Err(Fault::Ours(near(&next)));
     }
     Ok(query)
-}
-
-/// Cuts `PARTITIONED BY (…)` at the statement's top level out of the tokens and parses its expressions.
-fn without_partitioned_by(tokens: &[TokenWithSpan]) -> Result<(Vec<TokenWithSpan>, Vec<Expr>), Fault> {
-    let mut depth = 0_usize;
-    for (index, token) in tokens.iter().enumerate() {
-        match &token.token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth = depth.saturating_sub(1),
-            Token::Word(word) if depth == 0 && word.quote_style.is_none() && word.value.eq_ignore_ascii_case("PARTITIONED") => {
-                let mut cursor = Cursor::new(tokens.get(index + 1..).unwrap_or_default());
-                if cursor.eat_word("BY") && cursor.is(&Token::LParen) {
-                    let inside = cursor.parenthesised()?;
-                    let dialect = PostgreSqlDialect {};
-                    let expressions = Parser::new(&dialect)
-                        .with_recursion_limit(depth::PARSER_DEPTH)
-                        .with_tokens_with_locations(inside)
-                        .parse_comma_separated(Parser::parse_expr)?;
-                    let mut rest = tokens.get(..index).unwrap_or_default().to_vec();
-                    rest.extend_from_slice(cursor.rest());
-                    return Ok((rest, expressions));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok((tokens.to_vec(), Vec::new()))
 }
 
 fn near(token: &TokenWithSpan) -> Error {

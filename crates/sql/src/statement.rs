@@ -87,7 +87,8 @@ pub enum Statement {
         table: Option<NewTable>,
         /// Where the first rows come from.
         source: Option<Query>,
-        /// Whether the tag names the rows (CREATE TABLE AS).
+        /// Whether it is CREATE TABLE AS: its tag is `SELECT n`, or `CREATE TABLE AS` when no rows were to be stored
+        /// (it exists already, or WITH NO DATA: no `source`).
         with_rows: bool,
     },
     /// DROP TABLE, DROP VIEW.
@@ -167,4 +168,32 @@ pub enum CommentTarget {
     View(Arc<View>),
     /// A column of a table: the table and the column's id.
     Column(Arc<Table>, i64),
+}
+
+impl Statement {
+    /// PostgreSQL's name of the command, without counts.
+    pub fn command(&self) -> &'static str {
+        match self {
+            Self::Query(_) => "SELECT",
+            Self::Explain { .. } => "EXPLAIN",
+            Self::CreateSchema { .. } => "CREATE SCHEMA",
+            Self::DropSchema { .. } => "DROP SCHEMA",
+            Self::CreateTable { with_rows: true, .. } => "CREATE TABLE AS",
+            Self::CreateTable { .. } => "CREATE TABLE",
+            Self::DropRelations { tag, .. } | Self::Nothing { tag } => tag,
+            Self::CreateView { .. } => "CREATE VIEW",
+            Self::Comment { .. } => "COMMENT",
+            Self::Insert { .. } => "INSERT",
+            Self::CopyFrom { .. } | Self::CopyTo { .. } => "COPY",
+        }
+    }
+
+    /// Whether it changes neither the catalog nor data.
+    pub fn read_only(&self) -> bool {
+        match self {
+            Self::Query(_) | Self::CopyTo { .. } | Self::Nothing { .. } => true,
+            Self::Explain { statement, analyze, .. } => !analyze || statement.read_only(),
+            _ => false,
+        }
+    }
 }

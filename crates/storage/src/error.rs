@@ -125,7 +125,11 @@ impl Error {
     /// How this error travels through a query: as the client's error, or as the very error it carries.
     #[must_use]
     pub fn into_datafusion(self) -> DataFusionError {
-        if let Self::Input(error) = self { error } else { DataFusionError::External(Box::new(self.to_sql_error())) }
+        if let Self::Input(error) = self {
+            error
+        } else {
+            DataFusionError::External(Box::new(self.to_sql_error()))
+        }
     }
 }
 
@@ -158,18 +162,27 @@ fn message(error: &DataFusionError) -> String {
     carried(error).map_or_else(|| error.strip_backtrace(), ToString::to_string)
 }
 
+/// What the operating system's refusal is to a client.
+fn state(kind: io::ErrorKind) -> SqlState {
+    let known = [
+        (io::ErrorKind::StorageFull, SqlState::DISK_FULL),
+        (io::ErrorKind::QuotaExceeded, SqlState::DISK_FULL),
+        (io::ErrorKind::PermissionDenied, SqlState::INSUFFICIENT_PRIVILEGE),
+        (io::ErrorKind::NotFound, SqlState::UNDEFINED_FILE),
+    ];
+    known
+        .into_iter()
+        .find_map(|(own, state)| (own == kind).then_some(state))
+        .unwrap_or(SqlState::IO_ERROR)
+}
+
 impl Diagnostic for Error {
     fn sqlstate(&self) -> SqlState {
         match self {
             Self::Corrupt { .. } => SqlState::DATA_CORRUPTED,
             Self::BadFile { .. } => SqlState::BAD_COPY_FILE_FORMAT,
             Self::Missing { .. } => SqlState::UNDEFINED_FILE,
-            Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => SqlState::DISK_FULL,
-                io::ErrorKind::PermissionDenied => SqlState::INSUFFICIENT_PRIVILEGE,
-                io::ErrorKind::NotFound => SqlState::UNDEFINED_FILE,
-                _ => SqlState::IO_ERROR,
-            },
+            Self::Io { source, .. } => state(source.kind()),
             Self::Store { .. } => SqlState::IO_ERROR,
             Self::OutsideRoots { .. } => SqlState::INSUFFICIENT_PRIVILEGE,
             Self::RelativePath | Self::InvalidName { .. } => SqlState::INVALID_NAME,
@@ -202,9 +215,9 @@ impl Diagnostic for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::OutsideRoots { .. } => {
-                Some("COPY reads and writes server-side files only below the directories given by --copy-root.".to_owned())
-            }
+            Self::OutsideRoots { .. } => Some(
+                "COPY reads and writes server-side files only below the directories given by --copy-root.".to_owned(),
+            ),
             Self::Input(error) => carried(error).and_then(|inner| inner.hint.clone()),
             Self::Corrupt { .. }
             | Self::BadFile { .. }
@@ -222,6 +235,10 @@ impl Diagnostic for Error {
     }
 
     fn context(&self) -> Option<String> {
-        if let Self::Input(error) = self { carried(error).and_then(|inner| inner.context.clone()) } else { None }
+        if let Self::Input(error) = self {
+            carried(error).and_then(|inner| inner.context.clone())
+        } else {
+            None
+        }
     }
 }

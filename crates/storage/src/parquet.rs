@@ -4,10 +4,12 @@
 //! them. Which rows go into which file is decided in `write`, which files are read in `scan`.
 
 pub(crate) mod adapter;
+pub(crate) mod checksum;
 pub(crate) mod encode;
 pub(crate) mod footer;
 mod interval;
 pub(crate) mod layout;
+pub(crate) mod pages;
 pub(crate) mod reader;
 pub(crate) mod statistics;
 pub(crate) mod text;

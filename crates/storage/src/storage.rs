@@ -33,8 +33,10 @@ impl Storage {
     /// `Io` when the directory cannot be created or opened.
     pub fn open(config: Config) -> Result<Arc<Self>> {
         let root = local::create_root(&config.root)?;
-        let store = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|source| Error::Store { path: root.display().to_string(), source })?;
+        let store = LocalFileSystem::new_with_prefix(&root).map_err(|source| Error::Store {
+            path: root.display().to_string(),
+            source,
+        })?;
         let footers = Cache::builder()
             .max_capacity(config.footer_cache_bytes)
             .weigher(|key: &Key, footer: &Arc<Footer>| weight(key.0.len() + footer.memory_bytes()))
@@ -43,7 +45,12 @@ impl Storage {
             .max_capacity(config.footer_cache_bytes)
             .weigher(|key: &Key, deleted: &Arc<Deleted>| weight(key.0.len() + deleted.memory_bytes()))
             .build();
-        Ok(Arc::new(Self { root, store: Arc::new(store), footers, deletes }))
+        Ok(Arc::new(Self {
+            root,
+            store: Arc::new(store),
+            footers,
+            deletes,
+        }))
     }
 
     /// The lake's directory, absolute.
@@ -54,16 +61,28 @@ impl Storage {
 
     /// The directory of a table's new files, below the root.
     pub(crate) fn table_directory(&self, path: &str) -> Result<PathBuf> {
-        let parsed = Path::parse(path)
-            .map_err(|_| Error::Corrupt { path: path.to_owned(), reason: "its path leaves the lake".to_owned() })?;
-        Ok(parsed.parts().fold(self.root.clone(), |directory, part| directory.join(part.as_ref())))
+        Ok(self.local(&location(path)?))
+    }
+
+    /// Where a location is on the disk.
+    fn local(&self, location: &Path) -> PathBuf {
+        location
+            .parts()
+            .fold(self.root.clone(), |directory, part| directory.join(part.as_ref()))
     }
 
     /// A file the catalog names.
     pub(crate) fn object(&self, path: &str, size: u64) -> Result<ObjectFile> {
-        let location = Path::parse(path)
-            .map_err(|_| Error::Corrupt { path: path.to_owned(), reason: "its path leaves the lake".to_owned() })?;
-        Ok(ObjectFile::new(Arc::clone(&self.store), location, path, size, Origin::Lake))
+        let location = location(path)?;
+        let local = self.local(&location);
+        Ok(ObjectFile::new(
+            Arc::clone(&self.store),
+            location,
+            &local,
+            path,
+            size,
+            Origin::Lake,
+        ))
     }
 
     /// The footer of a file, from the cache where present.
@@ -90,6 +109,13 @@ impl Storage {
         self.deletes.insert(key, Arc::clone(&deleted));
         Ok(deleted)
     }
+}
+
+fn location(path: &str) -> Result<Path> {
+    Path::parse(path).map_err(|_| Error::Corrupt {
+        path: path.to_owned(),
+        reason: "its path leaves the lake".to_owned(),
+    })
 }
 
 /// The cache counts in 32 bits; anything larger than that is never worth keeping.

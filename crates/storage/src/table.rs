@@ -105,7 +105,10 @@ impl TableProvider for Table {
             DataFusionError::External(Box::new(error.to_sql_error()))
         })?;
         let columns = DFSchema::try_from(self.schema.as_ref().clone())?;
-        let filters = filters.iter().map(|filter| state.create_physical_expr(filter.clone(), &columns)).collect::<Result<_>>()?;
+        let filters = filters
+            .iter()
+            .map(|filter| state.create_physical_expr(filter.clone(), &columns))
+            .collect::<Result<_>>()?;
         let width = self.schema.fields().len();
         let projection = projection.cloned().unwrap_or_else(|| (0..width).collect());
         if projection.iter().any(|column| *column >= width) {

@@ -6,4 +6,4 @@ pub(crate) mod file;
 mod partition;
 pub(crate) mod pipeline;
 
-pub use append::{AppendOptions, append};
+pub use append::{AppendOptions, append, discard};

@@ -33,9 +33,13 @@ pub fn python() -> Result<PathBuf> {
 /// # Errors
 /// When it is not installed.
 pub fn jdbc() -> Result<PathBuf> {
-    let path = std::env::var_os("KURA_TEST_JDBC").map_or_else(|| "/usr/share/java/postgresql.jar".into(), PathBuf::from);
+    let path =
+        std::env::var_os("KURA_TEST_JDBC").map_or_else(|| "/usr/share/java/postgresql.jar".into(), PathBuf::from);
     if !path.exists() {
-        bail!("no JDBC driver at {}: run crates/testkit/run-tests tools", path.display());
+        bail!(
+            "no JDBC driver at {}: run crates/testkit/run-tests tools",
+            path.display()
+        );
     }
     Ok(path)
 }

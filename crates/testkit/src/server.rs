@@ -134,7 +134,10 @@ impl TestServer {
                 break ports;
             }
             if let Some(status) = child.try_wait()? {
-                bail!("the server ended with {status} before it was ready\n{}", self.log_tail());
+                bail!(
+                    "the server ended with {status} before it was ready\n{}",
+                    self.log_tail()
+                );
             }
             if Instant::now() > deadline {
                 child.kill()?;
@@ -167,8 +170,11 @@ impl TestServer {
         ensure!(self.running.is_none(), "the server runs already");
         self.starts += 1;
         let ports_file = self.folder.path().join(format!("ports-{}.json", self.starts));
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path())?;
-        let mut command = Command::new(binary()?);
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_path())?;
+        let mut command = command()?;
         command
             .arg(if self.options.demo { "demo" } else { "serve" })
             .arg("--data-dir")
@@ -178,7 +184,6 @@ impl TestServer {
             .arg(&ports_file)
             .args(&self.options.arguments)
             .current_dir(self.folder.path())
-            .env_remove("KURA_PASSWORD")
             .envs(self.options.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -195,10 +200,33 @@ impl TestServer {
     /// # Errors
     /// When it does not end in time or ends with a failure.
     pub fn stop(&mut self) -> Result<()> {
-        let mut running = self.running.take().context("the server does not run")?;
-        let pid = running.child.id().to_string();
+        self.terminate()?;
+        self.wait()
+    }
+
+    /// Asks the server to end (SIGTERM).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn terminate(&self) -> Result<()> {
+        let pid = self
+            .running
+            .as_ref()
+            .context("the server does not run")?
+            .child
+            .id()
+            .to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status()?;
         ensure!(sent.success(), "kill -TERM {pid} failed");
+        Ok(())
+    }
+
+    /// Waits until the server has ended, after [`Self::terminate`].
+    ///
+    /// # Errors
+    /// When it does not end in time or ends with a failure.
+    pub fn wait(&mut self) -> Result<()> {
+        let mut running = self.running.take().context("the server does not run")?;
         let deadline = Instant::now() + STOP_TIMEOUT;
         loop {
             if let Some(status) = running.child.try_wait()? {
@@ -208,7 +236,10 @@ impl TestServer {
             if Instant::now() > deadline {
                 running.child.kill()?;
                 running.child.wait()?;
-                bail!("the server did not end {STOP_TIMEOUT:?} after SIGTERM\n{}", self.log_tail());
+                bail!(
+                    "the server did not end {STOP_TIMEOUT:?} after SIGTERM\n{}",
+                    self.log_tail()
+                );
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -321,7 +352,8 @@ impl TestServer {
 
     /// Everything the server printed so far, over all starts.
     pub fn log(&self) -> String {
-        std::fs::read(self.log_path()).map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+        std::fs::read(self.log_path())
+            .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The last lines the server printed.
@@ -347,6 +379,25 @@ fn read_ports(path: &Path) -> Option<(u16, Option<u16>)> {
     let ports: serde_json::Value = serde_json::from_slice(&text).ok()?;
     let port = |door: &str| ports.get(door)?.as_u64()?.try_into().ok();
     Some((port("postgres")?, port("http")))
+}
+
+/// The binary under test, to start with other arguments than [`Options`] gives it. Nothing of the tests' own settings reaches it.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn command() -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("KURA_") {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
+}
+
+/// Whether the binary under test is an optimised build: times are only asserted for those.
+pub fn is_optimised() -> bool {
+    binary().is_ok_and(|path| path.parent().is_some_and(|profile| profile.ends_with("release")))
 }
 
 /// The binary under test, built once per test process.

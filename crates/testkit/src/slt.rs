@@ -64,7 +64,10 @@ pub fn run_file(path: &Path, dsn: &Dsn, target: Target, protocol: Protocol) -> R
         let session = match made {
             Ok(client) => Some(client),
             Err(error) => {
-                first_problem.lock().map(|mut slot| slot.get_or_insert(error).to_string()).ok();
+                first_problem
+                    .lock()
+                    .map(|mut slot| slot.get_or_insert(error).to_string())
+                    .ok();
                 None
             }
         };
@@ -202,7 +205,9 @@ impl sqllogictest::DB for Session {
         let (sql, data) = split_copy(sql);
         let data: Vec<&[u8]> = data.iter().map(String::as_bytes).collect();
         let reply = match self.protocol {
-            Protocol::Simple => client.simple_with(sql, &data).map(|mut replies| replies.pop().unwrap_or_default()),
+            Protocol::Simple => client
+                .simple_with(sql, &data)
+                .map(|mut replies| replies.pop().unwrap_or_default()),
             Protocol::Extended => client.extended_with(sql, &[], &[], &data),
         };
         Ok(output(&reply.map_err(failed)?))
@@ -233,7 +238,11 @@ fn split_copy(sql: &str) -> (&str, Vec<String>) {
     if !words.trim_start().starts_with("copy") || !words.contains("from stdin") || !words.trim_end().ends_with(';') {
         return (sql, Vec::new());
     }
-    let lines = data.lines().take_while(|line| *line != "\\.").map(|line| format!("{line}\n")).collect();
+    let lines = data
+        .lines()
+        .take_while(|line| *line != "\\.")
+        .map(|line| format!("{line}\n"))
+        .collect();
     (statement, lines)
 }
 

@@ -119,7 +119,11 @@ pub struct Reply {
 impl Reply {
     /// The tag's number of rows, 0 when it has none.
     pub fn count(&self) -> u64 {
-        self.tag.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0)
+        self.tag
+            .rsplit(' ')
+            .next()
+            .and_then(|last| last.parse().ok())
+            .unwrap_or(0)
     }
 
     /// The rows as text; `None` is NULL. Bytes that are not UTF-8 become the replacement character.
@@ -179,7 +183,6 @@ impl Client {
                 ("client_encoding", "UTF8"),
                 ("DateStyle", "ISO, MDY"),
                 ("TimeZone", "UTC"),
-                ("application_name", "testkit"),
             ],
         )
     }
@@ -301,7 +304,8 @@ impl Client {
                 b'S' => {
                     let mut parts = body.split(|byte| *byte == 0).map(String::from_utf8_lossy);
                     let name = parts.next().unwrap_or_default().into_owned();
-                    self.parameters.insert(name, parts.next().unwrap_or_default().into_owned());
+                    self.parameters
+                        .insert(name, parts.next().unwrap_or_default().into_owned());
                 }
                 b'K' if body.len() >= 8 => {
                     self.pid = i32::from_be_bytes([body[0], body[1], body[2], body[3]]);
@@ -362,7 +366,10 @@ impl Client {
         let mut replies = self.replies(data, true)?;
         match (replies.pop(), replies.is_empty()) {
             (Some(reply), true) => Ok(reply),
-            (last, _) => Err(Error::Protocol(format!("{} replies to one Execute", replies.len() + usize::from(last.is_some())))),
+            (last, _) => Err(Error::Protocol(format!(
+                "{} replies to one Execute",
+                replies.len() + usize::from(last.is_some())
+            ))),
         }
     }
 
@@ -372,12 +379,21 @@ impl Client {
         let mut reply = Reply::default();
         let mut failure = None;
         loop {
-            let answer = self.receive()?;
+            let answer = match (self.receive(), failure.take()) {
+                (Ok(answer), before) => {
+                    failure = before;
+                    answer
+                }
+                // A fatal error: the server said why, then closed.
+                (Err(_), Some(fatal)) => return Err(Error::Server(fatal)),
+                (Err(closed), None) => return Err(closed),
+            };
             match answer.tag {
                 b'T' => reply.columns = Some(columns(&answer.body)?),
                 b'D' => reply.rows.push(values(&answer.body)?),
                 b'C' => {
-                    reply.tag = String::from_utf8_lossy(answer.body.strip_suffix(&[0]).unwrap_or(&answer.body)).into_owned();
+                    reply.tag =
+                        String::from_utf8_lossy(answer.body.strip_suffix(&[0]).unwrap_or(&answer.body)).into_owned();
                     replies.push(std::mem::take(&mut reply));
                 }
                 b'I' => replies.push(std::mem::take(&mut reply)),
@@ -430,7 +446,9 @@ impl Client {
         let mut rows = self.rows(sql)?;
         match (rows.len(), rows.pop()) {
             (1, Some(mut row)) if row.len() == 1 => Ok(row.pop().flatten().unwrap_or_default()),
-            (count, _) => Err(Error::Protocol(format!("{count} rows where one value was expected: {sql}"))),
+            (count, _) => Err(Error::Protocol(format!(
+                "{count} rows where one value was expected: {sql}"
+            ))),
         }
     }
 }

@@ -24,6 +24,11 @@ pub(super) fn boolean_words() -> Convert {
     })
 }
 
+/// `char(n)` as text: blanks at the end mean nothing.
+pub(super) fn without_blanks() -> Convert {
+    Arc::new(|array| fit(Arc::clone(array), PgType::TEXT, true, true))
+}
+
 /// From any type to a string type.
 pub(super) fn to_text(from: PgType, to: PgType, context: Context<'_>) -> Convert {
     let settings = context.session.settings.clone();

@@ -185,7 +185,7 @@ fn to_identifier() -> Convert {
             DataType::Int16 => each::<Int16Type, UInt32Type>(array, |value| Ok(i32::from(value) as u32))?,
             DataType::Int32 => each::<Int32Type, UInt32Type>(array, |value| Ok(value as u32))?,
             DataType::Int64 => each::<Int64Type, UInt32Type>(array, |value| {
-                u32::try_from(value).map_err(|_| failure::out_of_range("OID"))
+                u32::try_from(value).map_err(|_| out_of_range("OID"))
             })?,
             _ => return Err(unexpected(array)),
         };

@@ -39,7 +39,11 @@ pub(crate) fn civil(days: i64) -> Civil {
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     Civil {
         year: year_of_era + era * 400 + i64::from(month <= 2),
         month,
@@ -110,7 +114,9 @@ pub(crate) fn is_finite_date(days: i32) -> bool {
 
 /// A computed timestamp, if it is in PostgreSQL's range and ours.
 pub(crate) fn timestamp(micros: Option<i64>) -> Outcome<i64> {
-    micros.filter(|micros| is_finite(*micros) && *micros >= TIMESTAMP_MIN).ok_or_else(timestamp_out_of_range)
+    micros
+        .filter(|micros| is_finite(*micros) && *micros >= TIMESTAMP_MIN)
+        .ok_or_else(timestamp_out_of_range)
 }
 
 /// Joins a day and microseconds (any number) to a timestamp.
@@ -157,8 +163,22 @@ mod tests {
             let date = civil(day);
             assert_eq!(days(date.year, date.month, date.day), day);
         }
-        assert_eq!(civil(19_782), Civil { year: 2024, month: 2, day: 29 });
+        assert_eq!(
+            civil(19_782),
+            Civil {
+                year: 2024,
+                month: 2,
+                day: 29
+            }
+        );
         assert_eq!(iso_week(days(2021, 1, 3)), (2020, 53));
-        assert_eq!(civil(DATE_MIN), Civil { year: -4713, month: 11, day: 24 });
+        assert_eq!(
+            civil(DATE_MIN),
+            Civil {
+                year: -4713,
+                month: 11,
+                day: 24
+            }
+        );
     }
 }

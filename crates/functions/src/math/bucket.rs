@@ -1,22 +1,48 @@
 //! `width_bucket`.
 
+use arrow::array::{Array, make_comparator};
+use arrow::compute::SortOptions;
 use kura_pgtypes::{PgType, SqlError, SqlState};
 
 use super::{Decimal, FLOAT8, INT4, NUMERIC, decimal};
-use crate::failure::{Outcome, out_of_range};
-use crate::kernel::column::{Float8, Read};
+use crate::failure::{Outcome, arrow, out_of_range};
+use crate::kernel::column::{Float8, List, Read};
 use crate::kernel::{function, lift};
-use crate::registry::{Call, Function};
+use crate::registry::{ArgType, Call, Function};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
         Function::fixed("width_bucket", &[FLOAT8, FLOAT8, FLOAT8, INT4], PgType::INT4, |call| {
-            buckets::<Float8>(call, |operand, low, high, count| float(operand, low, high, count))
+            buckets::<Float8>(call, float)
         }),
         Function::fixed("width_bucket", &[NUMERIC, NUMERIC, NUMERIC, INT4], PgType::INT4, |call| {
-            buckets::<Decimal>(call, |operand, low, high, count| decimal::width_bucket(operand, low, high, count))
+            buckets::<Decimal>(call, decimal::width_bucket)
         }),
+        Function::fixed("width_bucket", &[ArgType::AnyElement, ArgType::AnyArray], PgType::INT4, thresholds),
     ]
+}
+
+/// How many of the lower bounds in a sorted array an operand reaches.
+fn thresholds(call: &Call<'_>) -> std::sync::Arc<datafusion::logical_expr::ScalarUDF> {
+    function(call, |args| {
+        let bounds = args.column(1)?.read::<List>()?;
+        let operands = args.column(0)?;
+        lift::rows::<i32>(args.rows, &PgType::INT4.arrow(), |row| {
+            let Some(bounds) = bounds.get(row).filter(|_| !operands.is_null(row)) else {
+                return Ok(None);
+            };
+            if bounds.null_count() > 0 {
+                return Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "thresholds array must not contain NULLs"));
+            }
+            let compare = make_comparator(&operands.array, &bounds, SortOptions::default()).map_err(|error| arrow(&error))?;
+            let (mut low, mut high) = (0, bounds.len());
+            while low < high {
+                let middle = usize::midpoint(low, high);
+                if compare(operands.at(row), middle).is_lt() { high = middle } else { low = middle + 1 }
+            }
+            i32::try_from(low).map(Some).map_err(|_| out_of_range("integer"))
+        })
+    })
 }
 
 fn buckets<T: Read>(

@@ -1,7 +1,7 @@
 //! `~~` (LIKE), `~` (regular expressions) and what `ESCAPE` and `SIMILAR TO` need.
 //!
-//! PostgreSQL's regular expressions are translated to those of the engine's library, which runs in linear time; back
-//! references and look-around have no translation and are refused.
+//! PostgreSQL's regular expressions are translated to those of the engine's library, which runs in linear time. What
+//! it has no word for, and matches it would choose otherwise, are found here, with a limit on the steps they may take.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,32 +10,59 @@ use arrow::array::{AsArray, Datum, Scalar};
 use arrow::error::ArrowError;
 use datafusion::logical_expr::ScalarUDF;
 use kura_pgtypes::{PgType, SqlError, SqlState};
-use regex::Regex;
 
 use crate::failure::{self, Outcome};
 use crate::kernel::column::Text;
-use crate::kernel::lift::{rows, text1, text2};
+use crate::kernel::lift::{rows, text1, text2, text_rows};
 use crate::kernel::{Args, Column, function};
 use crate::registry::{ArgType, Call, Function};
 
+mod backtrack;
+mod expression;
+mod flags;
+mod search;
+mod similar;
 mod translate;
+mod tree;
 
-pub(crate) use translate::Flags;
+pub(crate) use expression::Expression;
+pub(crate) use flags::Flags;
 
 const TEXT: ArgType = ArgType::Exact(PgType::TEXT);
 
+const BPCHAR: ArgType = ArgType::Exact(PgType::BPCHAR);
+
+/// The symbols of PostgreSQL, and under the words of the grammar the forms with `ESCAPE`.
 pub(super) fn operators() -> Vec<Function> {
-    let like = |name, make| Function::fixed(name, &[TEXT, TEXT], PgType::BOOL, make);
-    vec![
-        like("~~", |call| compare(call, arrow::compute::like)),
-        like("!~~", |call| compare(call, arrow::compute::nlike)),
-        like("~~*", |call| compare(call, arrow::compute::ilike)),
-        like("!~~*", |call| compare(call, arrow::compute::nilike)),
-        like("~", |call| matches(call, false, false)),
-        like("~*", |call| matches(call, true, false)),
-        like("!~", |call| matches(call, false, true)),
-        like("!~*", |call| matches(call, true, true)),
-    ]
+    type Make = fn(&Call<'_>) -> Arc<ScalarUDF>;
+    let all: [(&'static str, &'static str, Make); 4] = [
+        ("~~", "like", |call| compare(call, arrow::compute::like)),
+        ("!~~", "not like", |call| compare(call, arrow::compute::nlike)),
+        ("~~*", "ilike", |call| compare(call, arrow::compute::ilike)),
+        ("!~~*", "not ilike", |call| compare(call, arrow::compute::nilike)),
+    ];
+    let regular: [(&'static str, Make); 4] = [
+        ("~", |call| matches(call, false, false)),
+        ("~*", |call| matches(call, true, false)),
+        ("!~", |call| matches(call, false, true)),
+        ("!~*", |call| matches(call, true, true)),
+    ];
+    let mut functions = vec![];
+    for (symbol, word, make) in all {
+        for name in [symbol, word] {
+            functions.push(Function::fixed(name, &[TEXT, TEXT], PgType::BOOL, make));
+            functions.push(Function::fixed(name, &[BPCHAR, TEXT], PgType::BOOL, make));
+        }
+        functions.push(Function::fixed(word, &[TEXT, TEXT, TEXT], PgType::BOOL, make));
+        functions.push(Function::fixed(word, &[BPCHAR, TEXT, TEXT], PgType::BOOL, make));
+    }
+    for (symbol, make) in regular {
+        functions.push(Function::fixed(symbol, &[TEXT, TEXT], PgType::BOOL, make));
+        functions.push(Function::fixed(symbol, &[BPCHAR, TEXT], PgType::BOOL, make));
+    }
+    functions.push(Function::fixed("similar to", &[TEXT, TEXT], PgType::BOOL, similar));
+    functions.push(Function::fixed("similar to", &[TEXT, TEXT, TEXT], PgType::BOOL, similar));
+    functions
 }
 
 /// The functions behind `ESCAPE` and `SIMILAR TO`.
@@ -49,13 +76,13 @@ pub(crate) fn functions() -> Vec<Function> {
         }),
         Function::fixed("similar_to_escape", &[TEXT], PgType::TEXT, |call| {
             text1::<Text>(call, |pattern, out| {
-                translate::similar(pattern, Some('\\'), &mut out.text)?;
+                similar::similar(pattern, Some('\\'), &mut out.text)?;
                 Ok(true)
             })
         }),
         Function::fixed("similar_to_escape", &[TEXT, TEXT], PgType::TEXT, |call| {
             text2::<Text, Text>(call, |pattern, escape, out| {
-                translate::similar(pattern, escape_character(escape)?, &mut out.text)?;
+                similar::similar(pattern, escape_character(escape)?, &mut out.text)?;
                 Ok(true)
             })
         }),
@@ -88,7 +115,47 @@ fn same_text(args: &Args) -> Outcome<(Column, Column)> {
         let array = arrow::compute::cast(&column.array, &PgType::TEXT.arrow()).map_err(|error| failure::arrow(&error))?;
         Ok(Column { array, constant: column.constant })
     };
-    Ok((view(args.column(0)?)?, view(args.column(1)?)?))
+    let (text, pattern) = (view(args.column(0)?)?, view(args.column(1)?)?);
+    let Some(escape) = args.columns.get(2) else {
+        return Ok((text, pattern));
+    };
+    // With ESCAPE, the pattern is rewritten to one whose escape character is the backslash.
+    let constant = pattern.constant && escape.constant;
+    let (patterns, escapes) = (pattern.read::<Text>()?, escape.read::<Text>()?);
+    let array = text_rows(if constant { 1 } else { args.rows }, |row, out| match (patterns.get(row), escapes.get(row)) {
+        (Some(pattern), Some(escape)) => {
+            out.admit(pattern.len() * 2)?;
+            like_escape(pattern, escape, &mut out.text)?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    })?;
+    Ok((text, Column { array, constant }))
+}
+
+/// `SIMILAR TO`, with or without `ESCAPE`.
+fn similar(call: &Call<'_>) -> Arc<ScalarUDF> {
+    function(call, move |args| {
+        let (text, pattern) = (args.column(0)?.read::<Text>()?, args.column(1)?.read::<Text>()?);
+        let escape = args.columns.get(2).map(Column::read::<Text>).transpose()?;
+        let cache = RegexCache::default();
+        let mut expression = String::new();
+        rows::<bool>(args.rows, &PgType::BOOL.arrow(), |row| {
+            let (Some(text), Some(pattern)) = (text.get(row), pattern.get(row)) else {
+                return Ok(None);
+            };
+            let escape = match &escape {
+                None => Some('\\'),
+                Some(escape) => match escape.get(row) {
+                    Some(escape) => escape_character(escape)?,
+                    None => return Ok(None),
+                },
+            };
+            expression.clear();
+            similar::similar(pattern, escape, &mut expression)?;
+            cache.get(&expression, Flags::default())?.is_match(text).map(Some)
+        })
+    })
 }
 
 fn ends_in_escape(pattern: &Column) -> Outcome<bool> {
@@ -97,6 +164,13 @@ fn ends_in_escape(pattern: &Column) -> Outcome<bool> {
         let escapes = pattern.bytes().rev().take_while(|byte| *byte == b'\\').count();
         escapes % 2 == 1
     }))
+}
+
+/// The regular expression that stands for a `SIMILAR TO` pattern with this escape string.
+pub(crate) fn similar_expression(pattern: &str, escape: &str) -> Outcome<String> {
+    let mut expression = String::new();
+    similar::similar(pattern, escape_character(escape)?, &mut expression)?;
+    Ok(expression)
 }
 
 fn escape_character(escape: &str) -> Outcome<Option<char>> {
@@ -142,7 +216,7 @@ fn matches(call: &Call<'_>, insensitive: bool, negated: bool) -> Arc<ScalarUDF> 
                 return Ok(None);
             };
             let regex = cache.get(pattern, flags)?;
-            Ok(Some(regex.is_match(text) != negated))
+            Ok(Some(regex.is_match(text)? != negated))
         })
     })
 }
@@ -150,7 +224,7 @@ fn matches(call: &Call<'_>, insensitive: bool, negated: bool) -> Arc<ScalarUDF> 
 /// Remembers the last expression compiled, which is nearly always the one asked for next.
 #[derive(Default)]
 pub(crate) struct RegexCache {
-    last: RefCell<Option<(String, Flags, Arc<Regex>)>>,
+    last: RefCell<Option<(String, Flags, Arc<Expression>)>>,
 }
 
 impl RegexCache {
@@ -158,7 +232,7 @@ impl RegexCache {
     ///
     /// # Errors
     /// 2201B when it is malformed or has no translation.
-    pub(crate) fn get(&self, pattern: &str, flags: Flags) -> Outcome<Arc<Regex>> {
+    pub(crate) fn get(&self, pattern: &str, flags: Flags) -> Outcome<Arc<Expression>> {
         if let Some((text, with, regex)) = &*self.last.borrow()
             && text == pattern
             && *with == flags

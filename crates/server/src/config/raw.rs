@@ -52,6 +52,11 @@ pub struct RawConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_limit: Option<ByteSize>,
 
+    /// Accept that the storage folder is not where the catalog says; for a lake that was moved
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relocate: Option<bool>,
+
     /// Folder where COPY may read and write files of the server, for superusers; can be repeated [default: none]
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
@@ -72,7 +77,7 @@ pub struct RawConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<PathBuf>,
 
-    /// Listen beyond this machine without encryption
+    /// Listen beyond this machine without encryption, and let clients on other machines in without it
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub insecure_allow_plaintext: Option<bool>,
@@ -97,7 +102,7 @@ pub struct RawConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
 
-    /// What is logged: error, warn, info, debug, or by module as in kura_session=debug,info [default: info]
+    /// What is logged: error, warn, info, debug, or by module as in `kura_session=debug,info` [default: info]
     #[arg(long, value_name = "LEVEL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_level: Option<String>,

@@ -3,6 +3,7 @@
 //! Translates only. What is shared by the simple and the extended protocol is here; see chapter "Message Flow".
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use kura_pgtypes::{Diagnostic, SqlError, SqlState};
 use kura_session::{Session, Status};
@@ -21,7 +22,7 @@ pub(crate) struct Conversation {
     pub(super) input: Input,
     pub(super) output: Output,
     shutdown: Arc<Shutdown>,
-    /// After an error in the extended protocol: everything is skipped until Sync.
+    /// After an error in the extended protocol: everything up to the next Sync is skipped.
     skips_to_sync: bool,
 }
 
@@ -33,7 +34,13 @@ enum Next {
 
 impl Conversation {
     pub(crate) fn new(session: Session, input: Input, output: Output, shutdown: Arc<Shutdown>) -> Self {
-        Self { session, input, output, shutdown, skips_to_sync: false }
+        Self {
+            session,
+            input,
+            output,
+            shutdown,
+            skips_to_sync: false,
+        }
     }
 
     /// Talks until the client leaves, is sent away or breaks the protocol.
@@ -90,21 +97,31 @@ impl Conversation {
     }
 
     async fn dispatch(&mut self, frame: Frame) -> Result<Next, Failure> {
-        // After an error in the extended protocol everything up to the next Sync is skipped.
+        if self.skips_to_sync
+            && matches!(
+                frame.tag,
+                b'Q' | b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'F' | b'd' | b'c' | b'f'
+            )
+        {
+            return Ok(Next::Continue);
+        }
         let extended = matches!(frame.tag, b'P' | b'B' | b'D' | b'E' | b'C' | b'H');
+        let runs = matches!(frame.tag, b'Q' | b'E').then(Instant::now);
         let result = match frontend::decode(frame) {
             Ok(Message::Terminate) => return Ok(Next::End),
             Ok(Message::Sync) => {
                 self.skips_to_sync = false;
                 self.sync().await
             }
-            _ if self.skips_to_sync => return Ok(Next::Continue),
             // The rest of a COPY that failed already.
             Ok(Message::CopyData(_) | Message::CopyDone | Message::CopyFail { .. }) => return Ok(Next::Continue),
             Ok(message) => self.act(message).await,
             Err(Malformed::Refused(error)) => Err(error.into()),
             Err(Malformed::Fatal(error)) => return Err(Failure::Fatal(error)),
         };
+        if let Some(begin) = runs {
+            metrics::histogram!(telemetry::ANSWER_SECONDS).record(begin.elapsed());
+        }
         match result {
             Ok(()) => {}
             Err(Failure::Statement(error)) => {
@@ -123,9 +140,18 @@ impl Conversation {
         match message {
             Message::Query { text } => Box::pin(self.query(text)).await,
             Message::Parse { name, text, types } => Box::pin(self.parse(&name, text, &types)).await,
-            Message::Bind { portal, statement, formats, values, result_formats } => {
-                self.bind(&portal, &statement, &kura_session::Values { formats, values }, &result_formats)
-            }
+            Message::Bind {
+                portal,
+                statement,
+                formats,
+                values,
+                result_formats,
+            } => self.bind(
+                &portal,
+                &statement,
+                &kura_session::Values { formats, values },
+                &result_formats,
+            ),
             Message::Describe { target, name } => self.describe(target, &name),
             Message::Execute { portal, max_rows } => Box::pin(self.execute(&portal, max_rows)).await,
             Message::Close { target, name } => {
@@ -137,7 +163,11 @@ impl Conversation {
                 let message = "the function call protocol is not supported";
                 Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).into())
             }
-            Message::Sync | Message::Terminate | Message::CopyData(_) | Message::CopyDone | Message::CopyFail { .. } => Ok(()),
+            Message::Sync
+            | Message::Terminate
+            | Message::CopyData(_)
+            | Message::CopyDone
+            | Message::CopyFail { .. } => Ok(()),
         }
     }
 
@@ -184,7 +214,10 @@ impl Conversation {
 }
 
 pub(super) fn shutdown_error() -> SqlError {
-    SqlError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+    SqlError::new(
+        SqlState::ADMIN_SHUTDOWN,
+        "terminating connection due to administrator command",
+    )
 }
 
 pub(super) fn input_failure(error: &InputError) -> Failure {

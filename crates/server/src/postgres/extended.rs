@@ -20,7 +20,13 @@ impl Conversation {
         Ok(())
     }
 
-    pub(super) fn bind(&mut self, portal: &str, statement: &str, values: &Values, result_formats: &[i16]) -> Result<(), Failure> {
+    pub(super) fn bind(
+        &mut self,
+        portal: &str,
+        statement: &str,
+        values: &Values,
+        result_formats: &[i16],
+    ) -> Result<(), Failure> {
         self.session.bind_portal(portal, statement, values, result_formats)?;
         self.output.put(&BindComplete::new());
         Ok(())
@@ -35,7 +41,10 @@ impl Conversation {
                 let formats = description.columns.as_ref().map_or(0, |columns| columns.len());
                 (description.columns, vec![Format::Text; formats])
             }
-            Target::Portal => self.session.describe_portal(name)?.map_or((None, Vec::new()), |(columns, formats)| (Some(columns), formats)),
+            Target::Portal => self
+                .session
+                .describe_portal(name)?
+                .map_or((None, Vec::new()), |(columns, formats)| (Some(columns), formats)),
         };
         match columns {
             Some(columns) => self.describe_rows(&columns, &formats),
@@ -60,7 +69,10 @@ impl Conversation {
         match Box::pin(self.send_rows(&mut rows, limit)).await? {
             Sent::All => {
                 let last = self.input.sync_follows();
-                self.finish(rows.tag(), last).await
+                let tag = rows.tag();
+                // The transaction can only end when nothing reads in it any more.
+                drop(rows);
+                self.finish(tag, last).await
             }
             Sent::Limit => {
                 self.session.suspend_portal(portal, rows);

@@ -9,7 +9,7 @@ use super::conversation::{Conversation, watched};
 use super::error::Failure;
 
 impl Conversation {
-    /// Answers a Query message up to, not including, ReadyForQuery.
+    /// Answers a Query message up to, not including, `ReadyForQuery`.
     pub(super) async fn query(&mut self, text: String) -> Result<(), Failure> {
         let text: Arc<str> = text.into();
         let mut script = watched(&mut self.input, Box::pin(self.session.parse_script(text))).await??;

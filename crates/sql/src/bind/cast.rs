@@ -39,7 +39,7 @@ pub(crate) fn implicit(from: PgType, to: PgType) -> bool {
 }
 
 /// Whether an INSERT may store a value of one type in a column of another.
-fn assignable(from: PgType, to: PgType) -> bool {
+pub(crate) fn assignable(from: PgType, to: PgType) -> bool {
     if implicit(from, to) {
         return true;
     }
@@ -110,6 +110,11 @@ impl Binder<'_> {
     /// # Errors
     /// 42804 naming the column.
     pub(crate) fn assign(&self, value: Typed, ty: PgType, column: &str) -> Result<Typed> {
+        if value.is_unknown() && is_text(ty) && ty.char_length().is_some() && placeholder_number(&value.expr).is_none() {
+            // Storing in varchar(n) refuses what a cast to it would cut.
+            let text = self.typed_literal(value, ty.with_typmod(-1))?;
+            return self.convert(text, ty, false);
+        }
         if value.is_unknown() {
             return self.typed_literal(value, ty);
         }
@@ -134,10 +139,6 @@ impl Binder<'_> {
     pub(crate) fn cast(&self, value: Typed, ty: PgType) -> Result<Typed> {
         if value.is_unknown() {
             return self.typed_literal(value, ty);
-        }
-        if ty == PgType::NUMERIC {
-            let to = natural_numeric(&value);
-            return self.convert(value, to, true);
         }
         self.convert(value, ty, true)
     }
@@ -218,20 +219,24 @@ impl Binder<'_> {
     /// The conversion itself, once it is known to be allowed.
     pub(crate) fn convert(&self, value: Typed, ty: PgType, explicit: bool) -> Result<Typed> {
         let from = value.ty;
-        let to = if ty == PgType::NUMERIC { natural_numeric(&value) } else { ty };
+        let mut to = if ty == PgType::NUMERIC && number_rank(from).is_some_and(|r| r <= 4) { natural_numeric(&value) } else { ty };
         if from == to || same_values(from, to) {
             return Ok(Typed::new(value.expr, if to.typmod == -1 && from.scalar == Scalar::Numeric && !to.array { from } else { to }));
         }
         let converted = if widens(from, to) {
             engine_cast(value.expr, to.arrow())
         } else {
-            let function = kura_functions::cast::function(from, to, explicit, &self.context.info).ok_or_else(|| {
+            let made = kura_functions::cast::cast(from, to, explicit, &self.context.info).ok_or_else(|| {
                 Error::new(
                     SqlState::CANNOT_COERCE,
                     format!("cannot cast type {} to {}", from.with_typmod(-1).display(), to.with_typmod(-1).display()),
                 )
             })?;
-            Expr::ScalarFunction(ScalarFunction { func: function, args: vec![value.expr] })
+            to = made.returns;
+            match made.function {
+                Some(function) => Expr::ScalarFunction(ScalarFunction { func: function, args: vec![value.expr] }),
+                None => return Ok(Typed::new(value.expr, to)),
+            }
         };
         // Constants are converted now: errors carry the place, and scans can be pruned by the value.
         if let Expr::ScalarFunction(call) = &converted {

@@ -6,6 +6,7 @@ use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder, Union, Values};
 use datafusion::physical_expr::create_physical_expr;
 
@@ -53,7 +54,7 @@ pub(crate) fn is_constant(expr: &Expr) -> bool {
 /// Evaluates a constant expression.
 pub(crate) fn evaluate(expr: &Expr) -> Result<ScalarValue> {
     let schema = DFSchema::empty();
-    let physical = create_physical_expr(expr, &schema, &ExecutionProps::new())?;
+    let physical = create_physical_expr(expr, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
     let one = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &RecordBatchOptions::new().with_row_count(Some(1)))
         .map_err(datafusion::error::DataFusionError::from)?;
     match physical.evaluate(&one)? {

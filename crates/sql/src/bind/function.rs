@@ -2,6 +2,7 @@
 //!
 //! The rules are those of the PostgreSQL manual, chapter "Type Conversion", sections "Operators" and "Functions".
 
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::sql::sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments};
@@ -112,9 +113,10 @@ impl Binder<'_> {
     pub(crate) fn build(&self, function: &Function, arguments: Vec<Typed>) -> Result<Typed> {
         let arguments = self.declared(function.arguments, function.variadic, arguments)?;
         let types: Vec<PgType> = arguments.iter().map(|a| a.ty).collect();
-        let udf = function.build(&self.context.info, &types);
+        let constants: Vec<Option<i64>> = arguments.iter().map(integer_constant).collect();
+        let udf = function.build(&self.context.info, &types, &constants);
         let expr = Expr::ScalarFunction(ScalarFunction { func: udf, args: arguments.into_iter().map(|a| a.expr).collect() });
-        Ok(Typed::new(expr, function.result(&types)))
+        Ok(Typed::new(expr, function.result(&types, &constants)))
     }
 
     /// Arguments cast to the declared types; polymorphic ones to the type they meet in.
@@ -136,6 +138,16 @@ impl Binder<'_> {
             });
         }
         Ok(result)
+    }
+}
+
+/// The value of an integer literal, which may decide the result's type: `round(x, 2)`.
+fn integer_constant(argument: &Typed) -> Option<i64> {
+    match argument.literal()? {
+        ScalarValue::Int16(value) => value.map(i64::from),
+        ScalarValue::Int32(value) => value.map(i64::from),
+        ScalarValue::Int64(value) => *value,
+        _ => None,
     }
 }
 

@@ -212,7 +212,7 @@ impl Binder<'_> {
         let Some(ScalarValue::List(list)) = self.constant(array)? else {
             return Ok(None);
         };
-        if datafusion::arrow::array::Array::is_null(&list, 0) || matches!(list.value_type(), datafusion::arrow::datatypes::DataType::List(_)) {
+        if datafusion::arrow::array::Array::is_null(list.as_ref(), 0) || matches!(list.value_type(), datafusion::arrow::datatypes::DataType::List(_)) {
             return Ok(None);
         }
         let values = list.value(0);

@@ -141,7 +141,9 @@ impl Binder<'_> {
                 };
             }
         }
-        match self.find_relation(parts)? {
+        let relation = self.find_relation(parts)?;
+        self.relations.borrow_mut().push(relation.id());
+        match relation {
             Relation::Table(table) => {
                 self.need(Need::Read { owner: table.owner, kind: "table", name: table.name.clone() });
                 self.scan(&table)

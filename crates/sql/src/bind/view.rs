@@ -1,6 +1,6 @@
 //! Views: bound from their text at each use, in the search path they were created with.
 
-use datafusion::sql::sqlparser::ast::{self, Statement as Sql};
+use datafusion::sql::sqlparser::ast::Statement as Sql;
 use kura_catalog::View;
 use kura_pgtypes::SqlState;
 
@@ -13,7 +13,7 @@ impl Binder<'_> {
     /// The query of a view under the view's column names.
     pub(crate) fn view_query(&self, view: &View) -> Result<BoundQuery> {
         let path = if view.search_path.is_empty() { self.search_path() } else { view.search_path.clone() };
-        let bound = self.inside_view(view.id, path, || {
+        let bound = self.inside_view(view, path, || {
             let parsed = parse(&view.sql)?;
             let [parsed] = parsed.as_slice() else {
                 return Err(Error::new(SqlState::INTERNAL_ERROR, format!("the text of view \"{}\" is not one query", view.name)));
@@ -40,15 +40,4 @@ impl Binder<'_> {
         }
         Ok(bound)
     }
-}
-
-/// The text of a query inside a statement's text, by the place of its first token.
-pub(crate) fn text_of<'t>(statement: &'t str, query: &ast::Query) -> Option<&'t str> {
-    use ast::Spanned;
-    let start = query.span().start;
-    let (line, column) = (usize::try_from(start.line).ok()?, usize::try_from(start.column).ok()?);
-    let line_start: usize = statement.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-    let rest = statement.get(line_start..)?;
-    let inside: usize = rest.chars().take(column.checked_sub(1)?).map(char::len_utf8).sum();
-    statement.get(line_start + inside..)
 }

@@ -32,11 +32,16 @@ struct Claim(Option<PathBuf>);
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if let Some(path) = self.0.take()
-            && let Err(error) = fs::remove_file(&path)
-        {
-            tracing::warn!(path = %path.display(), %error, "unfinished file left behind");
+        if let Some(path) = self.0.take() {
+            remove(&path);
         }
+    }
+}
+
+/// Removes a file nobody needs. What fails is logged only.
+pub(crate) fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path) {
+        tracing::warn!(path = %path.display(), %error, "unneeded file left behind");
     }
 }
 
@@ -57,7 +62,10 @@ impl LocalFile {
             .create_new(true)
             .open(&path)
             .map_err(failed("create file", &path))?;
-        Ok(Self { file, claim: Claim(Some(path)) })
+        Ok(Self {
+            file,
+            claim: Claim(Some(path)),
+        })
     }
 
     /// Forces the bytes to disk. The directory entry needs [`sync_directories`] besides.
@@ -65,16 +73,30 @@ impl LocalFile {
         let path = self.path().to_owned();
         self.file.sync_all().map_err(failed("fsync file", &path))?;
         let size = self.file.metadata().map_err(failed("stat file", &path))?.len();
-        Ok(Finished { claim: self.claim, size })
+        Ok(Finished {
+            claim: self.claim,
+            size,
+        })
     }
 
-    /// The last eight bytes so far, which end a Parquet file.
-    pub(crate) fn trailer(&self) -> Result<[u8; 8]> {
+    /// The last `length` bytes so far.
+    pub(crate) fn last_bytes(&self, length: u64) -> Result<Vec<u8>> {
         let size = self.file.metadata().map_err(failed("stat file", self.path()))?.len();
-        let start = size.checked_sub(8).ok_or_else(|| Error::internal("a Parquet file of less than eight bytes"))?;
-        let mut trailer = [0; 8];
-        self.file.read_exact_at(&mut trailer, start).map_err(failed("read file", self.path()))?;
-        Ok(trailer)
+        let start = size
+            .checked_sub(length)
+            .ok_or_else(|| Error::internal("a file shorter than its end"))?;
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        self.file
+            .read_exact_at(&mut bytes, start)
+            .map_err(failed("read file", self.path()))?;
+        Ok(bytes)
+    }
+
+    /// Overwrites bytes from `position` on.
+    pub(crate) fn write_at(&self, bytes: &[u8], position: u64) -> Result<()> {
+        self.file
+            .write_all_at(bytes, position)
+            .map_err(failed("write to file", self.path()))
     }
 
     fn path(&self) -> &Path {
@@ -117,7 +139,11 @@ impl Finished {
 pub(crate) fn sync_directories<'a>(root: &Path, files: impl Iterator<Item = &'a Path>) -> Result<()> {
     let mut directories = BTreeSet::new();
     for file in files {
-        for directory in file.ancestors().skip(1).take_while(|directory| directory.starts_with(root)) {
+        for directory in file
+            .ancestors()
+            .skip(1)
+            .take_while(|directory| directory.starts_with(root))
+        {
             if !directories.insert(directory.to_owned()) {
                 break;
             }
@@ -132,7 +158,10 @@ pub(crate) fn sync_directories<'a>(root: &Path, files: impl Iterator<Item = &'a 
 
 /// Creates the root of a lake, durably.
 pub(crate) fn create_root(root: &Path) -> Result<PathBuf> {
-    let missing: Vec<&Path> = root.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    let missing: Vec<&Path> = root
+        .ancestors()
+        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
+        .collect();
     fs::create_dir_all(root).map_err(failed("create directory", root))?;
     for created in missing {
         match created.parent() {

@@ -8,13 +8,18 @@ use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::parquet_to_arrow_schema;
-use parquet::basic::{ConvertedType, Type as Physical};
+use parquet::basic::{Compression, ConvertedType, Type as Physical};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::object::ObjectFile;
+use crate::parquet::checksum::{self, Checksums};
+use crate::parquet::encode::CREATED_BY;
+use crate::parquet::reader::readable;
 use crate::parquet::thrift;
 
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -34,6 +39,8 @@ pub(crate) struct Footer {
     pub(crate) rows: u64,
     /// Roots of the schema that are intervals or hold some.
     pub(crate) intervals: Vec<usize>,
+    /// Of the pages, if the file has any.
+    pub(crate) checksums: Option<Arc<Checksums>>,
 }
 
 impl Footer {
@@ -44,7 +51,8 @@ impl Footer {
 
     /// What the cache accounts.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.metadata().memory_size() + self.arrow.schema().fields().len() * 512
+        let checksums = self.checksums.as_ref().map_or(0, |checksums| checksums.memory_bytes());
+        self.metadata().memory_size() + self.arrow.schema().fields().len() * 512 + checksums
     }
 }
 
@@ -53,47 +61,105 @@ impl Footer {
 /// # Errors
 /// `Corrupt` for whatever the file has wrong; `Missing`, `Store`.
 pub(crate) async fn load(file: &ObjectFile, footer_size: u64) -> Result<Footer> {
-    let bytes = fetch(file, footer_size).await?;
+    let Encoded { bytes, has_checksum } = fetch(file, footer_size).await?;
     if !thrift::is_well_formed(&bytes) {
         return Err(file.corrupt("its footer is damaged"));
     }
     // The decoder is written for files it wrote itself; what it trips over must not end more than this statement.
     let decoded = catch_unwind(AssertUnwindSafe(|| decode(&bytes)))
         .unwrap_or_else(|_| Err(ParquetError::General("its footer makes no sense".to_owned())));
-    let (arrow, intervals) = decoded.map_err(|error| file.corrupt(error.to_string()))?;
+    let (arrow, intervals) = decoded.map_err(|error| file.corrupt(readable(&error)))?;
+    check_codecs(file, arrow.metadata())?;
     let rows = check(arrow.metadata(), file.size).map_err(|reason| file.corrupt(reason))?;
-    Ok(Footer { arrow, rows, intervals })
+    let checksums = checksums(arrow.metadata().file_metadata(), has_checksum).map_err(|reason| file.corrupt(reason))?;
+    Ok(Footer {
+        arrow,
+        rows,
+        intervals,
+        checksums,
+    })
 }
 
-/// The encoded metadata, without trailer.
-async fn fetch(file: &ObjectFile, footer_size: u64) -> Result<Bytes> {
-    let head = 0..MAGIC.len() as u64;
-    let Some(end) = file.size.checked_sub(TRAILER).filter(|end| *end > head.end) else {
+/// The checksums of the pages. Programs that copy a file's metadata into one of their own leave entries that mean nothing; only in our
+/// own files they must be there, and be right.
+fn checksums(metadata: &FileMetaData, has_checksum: bool) -> Result<Option<Arc<Checksums>>, &'static str> {
+    if has_checksum {
+        return Checksums::of(metadata)
+            .map(|own| Some(Arc::new(own)))
+            .ok_or("it has lost its checksums");
+    }
+    if metadata.created_by() == Some(CREATED_BY) {
+        Err("it has lost the checksum of its footer")
+    } else {
+        Ok(None)
+    }
+}
+
+/// Encoded metadata as it was found.
+struct Encoded {
+    /// Without trailer.
+    bytes: Bytes,
+    /// Whether it was compared with one.
+    has_checksum: bool,
+}
+
+/// Compares the metadata, given with the trailer, with the hash in the file's head.
+fn verified(file: &ObjectFile, head: &[u8], footer: &Bytes) -> Result<Encoded> {
+    let bytes = footer.slice(..footer.len().saturating_sub(TRAILER as usize));
+    let hash = head
+        .strip_prefix(MAGIC)
+        .and_then(|rest| rest.strip_prefix(checksum::TAG))
+        .and_then(|hash| hash.first_chunk::<8>());
+    match hash {
+        None => Ok(Encoded {
+            bytes,
+            has_checksum: false,
+        }),
+        Some(hash) if u64::from_le_bytes(*hash) == checksum::of_footer(footer) => Ok(Encoded {
+            bytes,
+            has_checksum: true,
+        }),
+        Some(_) => Err(file.corrupt("its footer does not match its checksum")),
+    }
+}
+
+/// The encoded metadata.
+async fn fetch(file: &ObjectFile, footer_size: u64) -> Result<Encoded> {
+    let head = 0..checksum::HEAD.min(file.size);
+    let magic_end = MAGIC.len() as u64;
+    let Some(end) = file.size.checked_sub(TRAILER).filter(|end| *end > magic_end) else {
         return Err(file.corrupt(format!("a file of {} bytes is no Parquet file", file.size)));
     };
     let guess = if footer_size == 0 { GUESS } else { footer_size };
-    if footer_size > end - head.end {
-        return Err(file.corrupt(format!("a footer of {footer_size} bytes does not fit into {} bytes", file.size)));
+    if footer_size > end - magic_end {
+        return Err(file.corrupt(format!(
+            "a footer of {footer_size} bytes does not fit into {} bytes",
+            file.size
+        )));
     }
-    let start = end.saturating_sub(guess).max(head.end);
-    let mut read = file.ranges(&[head.clone(), start..file.size]).await?.into_iter();
+    let start = end.saturating_sub(guess).max(magic_end);
+    let mut read = file.ranges(&[head, start..file.size]).await?.into_iter();
     let (Some(first), Some(tail)) = (read.next(), read.next()) else {
         return Err(file.corrupt("it cannot be read"));
     };
     let (encoded, trailer) = tail.split_at(tail.len() - TRAILER as usize);
-    if first.as_ref() != MAGIC || !trailer.ends_with(MAGIC) {
+    if !first.starts_with(MAGIC) || !trailer.ends_with(MAGIC) {
         return Err(file.corrupt("it does not begin and end as a Parquet file does"));
     }
     let length = u64::from(u32::from_le_bytes([trailer[0], trailer[1], trailer[2], trailer[3]]));
-    if (footer_size != 0 && length != footer_size) || length > end - head.end || length > FOOTER_MAX {
+    if (footer_size != 0 && length != footer_size) || length > end - magic_end || length > FOOTER_MAX {
         return Err(file.corrupt(format!("its footer cannot have {length} bytes")));
     }
     if length <= encoded.len() as u64 {
         let skipped = encoded.len() - usize::try_from(length).unwrap_or(encoded.len());
-        return Ok(tail.slice(skipped..encoded.len()));
+        return verified(file, &first, &tail.slice(skipped..));
     }
-    let whole: Vec<Bytes> = file.ranges(&[end - length..end]).await?;
-    whole.into_iter().next().ok_or_else(|| file.corrupt("it cannot be read"))
+    let whole: Vec<Bytes> = file.ranges(std::slice::from_ref(&(end - length..file.size))).await?;
+    let whole = whole
+        .into_iter()
+        .next()
+        .ok_or_else(|| file.corrupt("it cannot be read"))?;
+    verified(file, &first, &whole)
 }
 
 /// The metadata, and the roots that have intervals.
@@ -101,7 +167,10 @@ fn decode(bytes: &[u8]) -> Result<(ArrowReaderMetadata, Vec<usize>), ParquetErro
     let written = ParquetMetaDataReader::decode_schema(bytes)?.root_schema_ptr();
     let root = without_intervals(&written)?;
     let changed = root.get_fields().iter().zip(written.get_fields()).enumerate();
-    let intervals = changed.filter(|(_, (new, old))| !Arc::ptr_eq(new, old)).map(|(number, _)| number).collect();
+    let intervals = changed
+        .filter(|(_, (new, old))| !Arc::ptr_eq(new, old))
+        .map(|(number, _)| number)
+        .collect();
     let schema = Arc::new(SchemaDescriptor::new(root));
     let options = ParquetMetaDataOptions::new().with_schema(Arc::clone(&schema));
     let metadata = ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options))?;
@@ -130,8 +199,16 @@ fn without_intervals(node: &TypePtr) -> Result<TypePtr, ParquetError> {
             .with_id(id);
         return Ok(Arc::new(plain.build()?));
     }
-    let children = node.get_fields().iter().map(without_intervals).collect::<Result<Vec<_>, _>>()?;
-    if children.iter().zip(node.get_fields()).all(|(new, old)| Arc::ptr_eq(new, old)) {
+    let children = node
+        .get_fields()
+        .iter()
+        .map(without_intervals)
+        .collect::<Result<Vec<_>, _>>()?;
+    if children
+        .iter()
+        .zip(node.get_fields())
+        .all(|(new, old)| Arc::ptr_eq(new, old))
+    {
         return Ok(Arc::clone(node));
     }
     let mut group = Type::group_type_builder(node.name())
@@ -174,14 +251,31 @@ fn innermost(list: &TypePtr) -> Option<&TypePtr> {
     Some(element)
 }
 
+/// Refuses what the decoder is built without.
+fn check_codecs(file: &ObjectFile, metadata: &ParquetMetaData) -> Result<()> {
+    let mut chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let foreign = chunks.find(|chunk| matches!(chunk.compression(), Compression::BROTLI(_) | Compression::LZO));
+    let Some(chunk) = foreign else { return Ok(()) };
+    let codec = if chunk.compression() == Compression::LZO {
+        "lzo"
+    } else {
+        "brotli"
+    };
+    Err(Error::Unsupported {
+        what: format!("compression {codec} of file \"{}\"", file.name),
+    })
+}
+
 /// Refuses metadata that the decoder would panic at, or that points outside of the file. Returns the number of rows.
 fn check(metadata: &ParquetMetaData, file_size: u64) -> Result<u64, String> {
     let mut rows = 0_u64;
     for (number, group) in metadata.row_groups().iter().enumerate() {
-        let count = u64::try_from(group.num_rows()).map_err(|_| format!("row group {number} has {} rows", group.num_rows()))?;
+        let count =
+            u64::try_from(group.num_rows()).map_err(|_| format!("row group {number} has {} rows", group.num_rows()))?;
         rows = rows.checked_add(count).ok_or("it has too many rows")?;
         for chunk in group.columns() {
-            let range = chunk_range(chunk).ok_or_else(|| format!("row group {number} has an impossible column chunk"))?;
+            let range =
+                chunk_range(chunk).ok_or_else(|| format!("row group {number} has an impossible column chunk"))?;
             if range.start < 4 || range.end > file_size {
                 return Err(format!("row group {number} points outside of the file"));
             }
@@ -196,7 +290,9 @@ fn check(metadata: &ParquetMetaData, file_size: u64) -> Result<u64, String> {
 
 /// Where a column chunk lies; `None` where the metadata is absurd.
 fn chunk_range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
-    let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+    let start = chunk
+        .dictionary_page_offset()
+        .unwrap_or_else(|| chunk.data_page_offset());
     let start = u64::try_from(start).ok()?;
     u64::try_from(chunk.data_page_offset()).ok()?;
     u64::try_from(chunk.num_values()).ok()?;

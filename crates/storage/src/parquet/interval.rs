@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, IntervalMonthDayNanoBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, IntervalMonthDayNanoBuilder,
+};
 use arrow::datatypes::{IntervalMonthDayNano, IntervalMonthDayNanoType};
 use arrow::error::ArrowError;
 
@@ -28,7 +30,11 @@ pub(crate) fn companion_id(id: i64) -> i64 {
 
 /// Months, days and milliseconds, and whether they are the whole truth.
 fn to_parquet(value: IntervalMonthDayNano) -> ([u32; 3], bool) {
-    let exact = (u32::try_from(value.months), u32::try_from(value.days), u32::try_from(value.nanoseconds / NANOS_PER_MILLI));
+    let exact = (
+        u32::try_from(value.months),
+        u32::try_from(value.days),
+        u32::try_from(value.nanoseconds / NANOS_PER_MILLI),
+    );
     if let (Ok(months), Ok(days), Ok(millis)) = exact
         && value.nanoseconds % NANOS_PER_MILLI == 0
     {
@@ -39,11 +45,12 @@ fn to_parquet(value: IntervalMonthDayNano) -> ([u32; 3], bool) {
     let millis = value.nanoseconds.rem_euclid(NANOS_PER_DAY) / NANOS_PER_MILLI;
     let days = i64::from(value.days) + days_in_time;
     let months = i64::from(value.months);
-    let (months, days) =
-        if months >= 0 && days >= 0 { (months, days) } else {
-            let total = months * DAYS_PER_MONTH + days;
-            (total.div_euclid(DAYS_PER_MONTH), total.rem_euclid(DAYS_PER_MONTH))
-        };
+    let (months, days) = if months >= 0 && days >= 0 {
+        (months, days)
+    } else {
+        let total = months * DAYS_PER_MONTH + days;
+        (total.div_euclid(DAYS_PER_MONTH), total.rem_euclid(DAYS_PER_MONTH))
+    };
     match (u32::try_from(months), u32::try_from(days), u32::try_from(millis)) {
         (Ok(months), Ok(days), Ok(millis)) => ([months, days, millis], false),
         _ => ([0; 3], false),
@@ -99,7 +106,11 @@ pub(crate) fn decode(main: &dyn Array, companion: Option<&dyn Array>) -> Result<
         }
         let bytes = main.value(row);
         let millis = i64::from(le4(bytes, 8).cast_unsigned());
-        values.append_value(IntervalMonthDayNano::new(le4(bytes, 0), le4(bytes, 4), millis * NANOS_PER_MILLI));
+        values.append_value(IntervalMonthDayNano::new(
+            le4(bytes, 0),
+            le4(bytes, 4),
+            millis * NANOS_PER_MILLI,
+        ));
     }
     Ok(Arc::new(values.finish()))
 }
@@ -112,11 +123,17 @@ fn fixed(array: &dyn Array, width: i32) -> Result<&FixedSizeBinaryArray, ArrowEr
 }
 
 fn le4(bytes: &[u8], at: usize) -> i32 {
-    bytes.get(at..at + 4).and_then(|part| part.try_into().ok()).map_or(0, i32::from_le_bytes)
+    bytes
+        .get(at..at + 4)
+        .and_then(|part| part.try_into().ok())
+        .map_or(0, i32::from_le_bytes)
 }
 
 fn le8(bytes: &[u8], at: usize) -> i64 {
-    bytes.get(at..at + 8).and_then(|part| part.try_into().ok()).map_or(0, i64::from_le_bytes)
+    bytes
+        .get(at..at + 8)
+        .and_then(|part| part.try_into().ok())
+        .map_or(0, i64::from_le_bytes)
 }
 
 #[cfg(test)]
@@ -137,7 +154,12 @@ mod tests {
         ]);
         let (main, companion) = encode(&array).unwrap();
         assert_eq!(companion.null_count(), 2);
-        assert_eq!(decode(&main, Some(&companion)).unwrap().as_primitive::<IntervalMonthDayNanoType>(), &array);
+        assert_eq!(
+            decode(&main, Some(&companion))
+                .unwrap()
+                .as_primitive::<IntervalMonthDayNanoType>(),
+            &array
+        );
         // Without the companion: the closest thing other readers can see.
         let plain = decode(&main, None).unwrap();
         let plain = plain.as_primitive::<IntervalMonthDayNanoType>();

@@ -1,23 +1,18 @@
 //! Opening a row group for decoding, and decoding it batch by batch without ever panicking on what a file holds.
 
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use bytes::Bytes;
-use datafusion::physical_plan::metrics::Count;
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, RowFilter, RowSelection};
-use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::arrow_reader::{
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
+};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::{Error, Result};
 use crate::object::ObjectFile;
 use crate::parquet::footer::Footer;
+use crate::parquet::pages::OpenFile;
 
 /// What to read of a row group.
 pub(crate) struct Request {
@@ -35,19 +30,18 @@ pub(crate) struct Request {
     pub(crate) limit: Option<usize>,
 }
 
-/// The bytes of a row group's chosen columns, ready to be decoded.
+/// A row group ready to be decoded. It holds the page of each column that is being decoded, not more.
 pub(crate) struct OpenRowGroup {
     file: ObjectFile,
     batches: ParquetRecordBatchReader,
 }
 
-/// Fetches what is needed of a row group and evaluates the filter; `None` when no row is left.
+/// Opens a row group and evaluates the filter on all of it. Blocks while the disk does.
 ///
 /// # Errors
-/// `Corrupt`, `Missing`, `Store`. Errors of the filter come back as `Input`.
-pub(crate) async fn open(file: ObjectFile, footer: &Footer, request: Request, bytes: Option<Count>) -> Result<Option<OpenRowGroup>> {
-    let input = Input { file: file.clone(), metadata: Arc::clone(footer.metadata()), bytes };
-    let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(input, footer.arrow.clone())
+/// `Corrupt`, `Missing`, `Io`. Errors of the filter come back as `Input`.
+pub(crate) fn open(file: &OpenFile, footer: &Footer, request: Request) -> Result<OpenRowGroup> {
+    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.pages(), footer.arrow.clone())
         .with_row_groups(vec![request.row_group])
         .with_projection(request.mask)
         .with_batch_size(request.batch_size);
@@ -60,23 +54,23 @@ pub(crate) async fn open(file: ObjectFile, footer: &Footer, request: Request, by
     if let Some(limit) = request.limit {
         builder = builder.with_limit(limit);
     }
-    let mut stream = builder.build().map_err(|error| translate(&file, error))?;
-    let opened = AssertUnwindSafe(stream.next_row_group()).catch_unwind().await;
-    let batches = opened.unwrap_or_else(|_| Err(nonsense())).map_err(|error| translate(&file, error))?;
-    Ok(batches.map(|batches| OpenRowGroup { file, batches }))
+    let file = file.file().clone();
+    let opened = catch_unwind(AssertUnwindSafe(|| builder.build()));
+    let batches = opened
+        .unwrap_or_else(|_| Err(nonsense()))
+        .map_err(|error| translate(&file, error))?;
+    Ok(OpenRowGroup { file, batches })
 }
 
 impl OpenRowGroup {
     /// Decodes the next batch.
     ///
     /// # Errors
-    /// `Corrupt`.
+    /// `Corrupt`, `Io`.
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>> {
         let next = catch_unwind(AssertUnwindSafe(|| self.batches.next()));
-        match next {
-            Ok(batch) => batch.transpose().map_err(|error| self.file.corrupt(error.to_string())),
-            Err(_) => Err(translate(&self.file, nonsense())),
-        }
+        let batch = next.map_err(|_| translate(&self.file, nonsense()))?;
+        batch.transpose().map_err(|error| translate(&self.file, error.into()))
     }
 
     /// The error for a decoded batch that does not fit its table.
@@ -91,46 +85,56 @@ fn nonsense() -> ParquetError {
 
 /// Our own errors come back from the decoder as they went in; all others are the file's fault.
 fn translate(file: &ObjectFile, error: ParquetError) -> Error {
-    match error {
-        ParquetError::External(inner) => match inner.downcast::<Error>() {
-            Ok(own) => *own,
-            Err(other) => file.corrupt(other.to_string()),
+    let text = readable(&error);
+    let mut next: Box<dyn std::error::Error + Send + Sync> = Box::new(error);
+    // Wrapped once for each layer of the decoder that it passed.
+    for _ in 0..8 {
+        next = match next.downcast::<Error>() {
+            Ok(own) => return *own,
+            Err(other) => match unwrapped(other) {
+                Some(inner) => inner,
+                None => break,
+            },
+        };
+    }
+    file.corrupt(text)
+}
+
+/// The decoder's words without the names of the layers they passed.
+pub(crate) fn readable(error: &ParquetError) -> String {
+    let text = error.to_string();
+    let mut words = text.as_str();
+    let layers = [
+        "External: ",
+        "Parquet argument error: ",
+        "Parquet error: ",
+        "Arrow: ",
+        "EOF: ",
+    ];
+    while let Some(rest) = layers.iter().find_map(|layer| words.strip_prefix(layer)) {
+        words = rest;
+    }
+    words.to_owned()
+}
+
+fn unwrapped(error: Box<dyn std::error::Error + Send + Sync>) -> Option<Box<dyn std::error::Error + Send + Sync>> {
+    let error = match error.downcast::<ParquetError>() {
+        Ok(error) => match *error {
+            ParquetError::External(inner) => return Some(inner),
+            _ => return None,
         },
-        other => file.corrupt(other.to_string()),
-    }
-}
-
-/// The decoder's view of a file.
-struct Input {
-    file: ObjectFile,
-    metadata: Arc<ParquetMetaData>,
-    bytes: Option<Count>,
-}
-
-impl AsyncFileReader for Input {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
-        async move {
-            let mut buffers = self.get_byte_ranges(vec![range]).await?;
-            buffers.pop().ok_or_else(nonsense)
-        }
-        .boxed()
-    }
-
-    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
-        async move {
-            let buffers = self.file.ranges(&ranges).await.map_err(|error| ParquetError::External(Box::new(error)))?;
-            if let Some(bytes) = &self.bytes {
-                bytes.add(buffers.iter().map(Bytes::len).sum());
-            }
-            Ok(buffers)
-        }
-        .boxed()
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        _options: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
-        futures::future::ready(Ok(Arc::clone(&self.metadata))).boxed()
-    }
+        Err(error) => error,
+    };
+    let error = match error.downcast::<arrow::error::ArrowError>() {
+        Ok(error) => match *error {
+            arrow::error::ArrowError::ExternalError(inner) => return Some(inner),
+            arrow::error::ArrowError::IoError(_, inner) => return Some(Box::new(inner)),
+            _ => return None,
+        },
+        Err(error) => error,
+    };
+    error
+        .downcast::<std::io::Error>()
+        .ok()
+        .and_then(|error| error.into_inner())
 }

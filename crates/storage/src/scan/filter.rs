@@ -41,6 +41,9 @@ pub(crate) struct Filters {
     pub(crate) late: Option<Filter>,
 }
 
+/// Columns, and the conditions that read just these.
+type Reading = (Vec<usize>, Vec<Arc<dyn PhysicalExpr>>);
+
 /// Columns of the table an expression over the table reads, ascending.
 fn columns_of(expression: &Arc<dyn PhysicalExpr>) -> Vec<usize> {
     let mut columns: Vec<usize> = collect_columns(expression).iter().map(Column::index).collect();
@@ -52,13 +55,21 @@ impl Filter {
     /// `columns` are ascending and hold all that `expression` reads.
     fn new(expression: &Arc<dyn PhysicalExpr>, columns: Vec<usize>, table: &SchemaRef) -> Result<Self> {
         let rebased = Arc::clone(expression).transform_up(|node| {
-            let Some(column) = node.downcast_ref::<Column>() else { return Ok(Transformed::no(node)) };
+            let Some(column) = node.downcast_ref::<Column>() else {
+                return Ok(Transformed::no(node));
+            };
             let position = columns
                 .binary_search(&column.index())
                 .map_err(|_| DataFusionError::Internal(format!("the filter's column {column} is not read")))?;
-            Ok(Transformed::yes(Arc::new(Column::new(column.name(), position)) as Arc<dyn PhysicalExpr>))
+            Ok(Transformed::yes(
+                Arc::new(Column::new(column.name(), position)) as Arc<dyn PhysicalExpr>
+            ))
         })?;
-        Ok(Self { expression: rebased.data, schema: adapter::project(table, &columns), columns })
+        Ok(Self {
+            expression: rebased.data,
+            schema: adapter::project(table, &columns),
+            columns,
+        })
     }
 
     /// True for the rows that match; never NULL.
@@ -67,7 +78,11 @@ impl Filter {
         let mask = value
             .as_boolean_opt()
             .ok_or_else(|| DataFusionError::Internal(format!("a condition of type {}", value.data_type())))?;
-        Ok(if mask.null_count() == 0 { mask.clone() } else { prep_null_mask_filter(mask) })
+        Ok(if mask.null_count() == 0 {
+            mask.clone()
+        } else {
+            prep_null_mask_filter(mask)
+        })
     }
 }
 
@@ -76,14 +91,19 @@ impl Filters {
     pub(crate) fn new(conditions: &[Arc<dyn PhysicalExpr>], projection: &[usize], table: &SchemaRef) -> Result<Self> {
         let read = conjunction(conditions.iter().cloned());
         let read_columns = columns_of(&read);
-        let only_filtered = projection.iter().all(|column| read_columns.binary_search(column).is_ok());
+        let only_filtered = projection
+            .iter()
+            .all(|column| read_columns.binary_search(column).is_ok());
         if conditions.is_empty() {
             return Ok(Self::default());
         }
         if only_filtered {
-            return Ok(Self { early: Vec::new(), late: Some(Filter::new(&read, read_columns, table)?) });
+            return Ok(Self {
+                early: Vec::new(),
+                late: Some(Filter::new(&read, read_columns, table)?),
+            });
         }
-        let mut early: Vec<(Vec<usize>, Vec<Arc<dyn PhysicalExpr>>)> = Vec::new();
+        let mut early: Vec<Reading> = Vec::new();
         let mut late = Vec::new();
         for condition in conditions {
             let columns = columns_of(condition);
@@ -97,7 +117,9 @@ impl Filters {
                 early.push((columns, vec![Arc::clone(condition)]));
             }
         }
-        let early = early.into_iter().map(|(columns, own)| Filter::new(&conjunction(own), columns, table));
+        let early = early
+            .into_iter()
+            .map(|(columns, own)| Filter::new(&conjunction(own), columns, table));
         let late = if late.is_empty() {
             None
         } else {
@@ -108,7 +130,10 @@ impl Filters {
             columns.dedup();
             Some(Filter::new(&late, columns, table)?)
         };
-        Ok(Self { early: early.collect::<Result<_>>()?, late })
+        Ok(Self {
+            early: early.collect::<Result<_>>()?,
+            late,
+        })
     }
 }
 

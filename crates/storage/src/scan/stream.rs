@@ -1,4 +1,6 @@
-//! One partition of a scan: row groups fetched one ahead of the one being decoded, conditions applied, batches given out.
+//! One partition of a scan: one row group after the other, decoded as batches are asked for, conditions applied.
+//!
+//! Nothing is read ahead: a client that reads slowly costs one page of each column, and the operating system reads ahead anyway.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -8,7 +10,6 @@ use std::task::{Context, Poll, ready};
 use arrow::array::RecordBatch;
 use arrow::compute::{BatchCoalescer, filter_record_batch};
 use arrow::datatypes::SchemaRef;
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::RecordBatchStream;
 use datafusion::physical_optimizer::pruning::PruningPredicate;
@@ -19,9 +20,9 @@ use kura_catalog::Table;
 use parquet::arrow::arrow_reader::{RowFilter, RowSelection};
 
 use crate::error::Result as StorageResult;
-use crate::object::ObjectFile;
 use crate::parquet::adapter::{self, Adapter, FileColumns};
 use crate::parquet::footer::Footer;
+use crate::parquet::pages::OpenFile;
 use crate::parquet::reader::{self, OpenRowGroup, Request};
 use crate::scan::filter::{Failure, Filters, Stage};
 use crate::scan::prune;
@@ -55,7 +56,7 @@ struct Counters {
 
 /// A row group to be read.
 struct Unit {
-    file: ObjectFile,
+    file: OpenFile,
     footer: Arc<Footer>,
     places: Arc<FileColumns>,
     row_group: usize,
@@ -80,7 +81,10 @@ pub(crate) struct Pace {
 impl Shared {
     /// Columns that are decoded for batches: those given out, unless a late condition needs more.
     fn decoded(&self) -> &[usize] {
-        self.filters.late.as_ref().map_or(&self.projection, |late| &late.columns)
+        self.filters
+            .late
+            .as_ref()
+            .map_or(&self.projection, |late| &late.columns)
     }
 
     /// The row groups of a slice that are left after pruning.
@@ -88,10 +92,12 @@ impl Shared {
         let file = self.storage.object(&slice.file.path, slice.file.file_size)?;
         let footer = self.storage.footer(&file, slice.file.footer_size).await?;
         adapter::check_rows(&file, &footer, slice.file.record_count)?;
+        let open = OpenFile::new(&file, &footer, Some(counters.bytes.clone()))?;
         let places = Arc::new(FileColumns::new(&self.table.columns, &footer)?);
-        let kept = self.pruning.as_ref().map(|predicate| {
-            prune::row_groups(predicate, &self.table, &self.schema, &slice.file, &footer, &places)
-        });
+        let kept = self
+            .pruning
+            .as_ref()
+            .map(|predicate| prune::row_groups(predicate, &self.table, &self.schema, &slice.file, &footer, &places));
         let deleted = match &slice.file.deletes {
             Some(deletes) => Some(self.storage.deleted(deletes).await?),
             None => None,
@@ -106,29 +112,45 @@ impl Shared {
             }
             counters.groups.add(1);
             let selection = deleted.as_ref().and_then(|deleted| deleted.selection(&rows));
-            let is_kept = kept.as_ref().is_none_or(|kept| kept.get(row_group).copied().unwrap_or(true));
+            let is_kept = kept
+                .as_ref()
+                .is_none_or(|kept| kept.get(row_group).copied().unwrap_or(true));
             if !is_kept || selection.as_ref().is_some_and(|selection| !selection.selects_any()) {
                 counters.pruned.add(1);
                 continue;
             }
-            let (file, footer, places) = (file.clone(), Arc::clone(&footer), Arc::clone(&places));
-            units.push(Unit { file, footer, places, row_group, selection });
+            let (file, footer, places) = (open.clone(), Arc::clone(&footer), Arc::clone(&places));
+            units.push(Unit {
+                file,
+                footer,
+                places,
+                row_group,
+                selection,
+            });
         }
         Ok(units)
     }
 
-    /// Fetches a row group and evaluates the early conditions on it.
-    async fn open(&self, unit: Unit, pace: Pace, bytes: Count) -> Result<Option<Decoding>> {
+    /// Opens a row group and evaluates the early conditions on it.
+    fn open(&self, unit: Unit, pace: Pace) -> Result<Decoding> {
         let decoded = self.decoded();
-        let adapter = unit.places.adapter(decoded, adapter::project(&self.schema, decoded), &unit.footer);
+        let adapter = unit
+            .places
+            .adapter(decoded, adapter::project(&self.schema, decoded), &unit.footer);
         let failure = Failure::default();
         let stages: Vec<Box<dyn parquet::arrow::arrow_reader::ArrowPredicate>> = self
             .filters
             .early
             .iter()
             .map(|filter| {
-                let adapter = unit.places.adapter(&filter.columns, Arc::clone(&filter.schema), &unit.footer);
-                Box::new(Stage { filter: filter.clone(), adapter, failure: failure.clone() }) as Box<_>
+                let adapter = unit
+                    .places
+                    .adapter(&filter.columns, Arc::clone(&filter.schema), &unit.footer);
+                Box::new(Stage {
+                    filter: filter.clone(),
+                    adapter,
+                    failure: failure.clone(),
+                }) as Box<_>
             })
             .collect();
         let request = Request {
@@ -139,8 +161,8 @@ impl Shared {
             batch_size: pace.batch_size,
             limit: if self.filters.late.is_some() { None } else { pace.limit },
         };
-        match reader::open(unit.file, &unit.footer, request, Some(bytes)).await {
-            Ok(open) => Ok(open.map(|open| Decoding { open, adapter })),
+        match reader::open(&unit.file, &unit.footer, request) {
+            Ok(open) => Ok(Decoding { open, adapter }),
             Err(error) => Err(failure.take().unwrap_or_else(|| error.into())),
         }
     }
@@ -154,32 +176,30 @@ impl Iterator for Decoding {
             Ok(batch) => batch?,
             Err(error) => return Some(Err(error.into())),
         };
-        Some(self.adapter.adapt(&batch).map_err(|error| self.open.corrupt(&error).into()))
+        Some(
+            self.adapter
+                .adapt(&batch)
+                .map_err(|error| self.open.corrupt(&error).into()),
+        )
     }
 }
 
 /// Decoded batches of all slices in order, before late conditions.
-fn batches(shared: Arc<Shared>, slices: Vec<Slice>, pace: Pace, counters: Counters) -> BoxStream<'static, Result<RecordBatch>> {
-    // The second row group is fetched while the first one is decoded; a small limit rarely needs it.
-    let ahead = if pace.limit.is_some_and(|limit| limit <= pace.batch_size) { 1 } else { 2 };
-    let (planned, counted) = (Arc::clone(&shared), counters.clone());
+fn batches(
+    shared: Arc<Shared>,
+    slices: Vec<Slice>,
+    pace: Pace,
+    counters: Counters,
+) -> BoxStream<'static, Result<RecordBatch>> {
+    let planned = Arc::clone(&shared);
     stream::iter(slices)
         .then(move |slice| {
-            let (shared, counters) = (Arc::clone(&planned), counted.clone());
+            let (shared, counters) = (Arc::clone(&planned), counters.clone());
             async move { shared.units(&slice, &counters).await.map_err(DataFusionError::from) }
         })
         .map_ok(|units| stream::iter(units.into_iter().map(Ok)))
         .try_flatten()
-        .map(move |unit: Result<Unit>| {
-            let (shared, bytes) = (Arc::clone(&shared), counters.bytes.clone());
-            async move {
-                let unit = unit?;
-                let task = SpawnedTask::spawn(async move { shared.open(unit, pace, bytes).await });
-                task.join().await.unwrap_or_else(|error| Err(DataFusionError::Internal(format!("a scan task ended: {error}"))))
-            }
-        })
-        .buffered(ahead)
-        .try_filter_map(|opened| futures::future::ready(Ok(opened)))
+        .map(move |unit: Result<Unit>| shared.open(unit?, pace))
         .map_ok(stream::iter)
         .try_flatten()
         .boxed()
@@ -211,15 +231,22 @@ impl ScanStream {
         partition: usize,
     ) -> Self {
         let counter = |name| MetricBuilder::new(metrics).counter(name, partition);
-        let counters =
-            Counters { groups: counter("row_groups_total"), pruned: counter("row_groups_pruned"), bytes: counter("bytes_scanned") };
+        let counters = Counters {
+            groups: counter("row_groups_total"),
+            pruned: counter("row_groups_pruned"),
+            bytes: counter("bytes_scanned"),
+        };
         let has_filters = shared.filters.late.is_some() || !shared.filters.early.is_empty();
         let coalescer = has_filters.then(|| {
-            BatchCoalescer::new(Arc::clone(&schema), pace.batch_size).with_biggest_coalesce_batch_size(Some(pace.batch_size / 2))
+            BatchCoalescer::new(Arc::clone(&schema), pace.batch_size)
+                .with_biggest_coalesce_batch_size(Some(pace.batch_size / 2))
         });
         let decoded = shared.decoded();
-        let positions: Vec<usize> =
-            shared.projection.iter().map(|column| decoded.iter().position(|own| own == column).unwrap_or_default()).collect();
+        let positions: Vec<usize> = shared
+            .projection
+            .iter()
+            .map(|column| decoded.iter().position(|own| own == column).unwrap_or_default())
+            .collect();
         let positions = (decoded != shared.projection).then_some(positions);
         Self {
             input: batches(Arc::clone(&shared), slices, pace, counters),
@@ -236,7 +263,13 @@ impl ScanStream {
 
     /// Takes in a decoded batch.
     fn accept(&mut self, batch: &RecordBatch) -> Result<()> {
-        let mask = self.shared.filters.late.as_ref().map(|late| late.evaluate(batch)).transpose()?;
+        let mask = self
+            .shared
+            .filters
+            .late
+            .as_ref()
+            .map(|late| late.evaluate(batch))
+            .transpose()?;
         let batch = match &self.positions {
             Some(positions) => batch.project(positions)?,
             None => batch.clone(),
@@ -282,7 +315,9 @@ impl ScanStream {
                 Some(Err(error)) => Err(error),
                 None => {
                     self.ended = true;
-                    self.coalescer.as_mut().map_or(Ok(()), |coalescer| coalescer.finish_buffered_batch().map_err(Into::into))
+                    self.coalescer.as_mut().map_or(Ok(()), |coalescer| {
+                        coalescer.finish_buffered_batch().map_err(Into::into)
+                    })
                 }
             };
             timer.done();
@@ -297,7 +332,9 @@ impl ScanStream {
 
     /// Cuts a batch at the limit.
     fn cut(&mut self, batch: RecordBatch) -> RecordBatch {
-        let Some(remaining) = &mut self.remaining else { return batch };
+        let Some(remaining) = &mut self.remaining else {
+            return batch;
+        };
         let rows = batch.num_rows().min(*remaining);
         *remaining -= rows;
         batch.slice(0, rows)

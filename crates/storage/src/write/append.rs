@@ -30,7 +30,11 @@ pub struct AppendOptions {
 
 impl Default for AppendOptions {
     fn default() -> Self {
-        Self { memory_bytes: 256 << 20, file_bytes: 512 << 20, open_files: 64 }
+        Self {
+            memory_bytes: 256 << 20,
+            file_bytes: 512 << 20,
+            open_files: 64,
+        }
     }
 }
 
@@ -57,11 +61,18 @@ pub async fn append(
 ) -> Result<Vec<NewDataFile>> {
     let width = input.schema().fields().len();
     if width != table.columns.len() {
-        return Err(Error::internal(format!("{width} columns were given for {} of table \"{}\"", table.columns.len(), table.name)));
+        return Err(Error::internal(format!(
+            "{width} columns were given for {} of table \"{}\"",
+            table.columns.len(),
+            table.name
+        )));
     }
     let encoder = Arc::new(Encoder::new(Layout::of_table(&table.columns)?)?);
-    let bounds =
-        Bounds { in_flight_bytes: options.memory_bytes / 2, file_bytes: options.file_bytes, open_files: options.open_files.max(1) };
+    let bounds = Bounds {
+        in_flight_bytes: options.memory_bytes / 2,
+        file_bytes: options.file_bytes,
+        open_files: options.open_files.max(1),
+    };
     let directory = storage.table_directory(&table.path)?;
     let mut append = Append {
         router: Router::new(table)?,
@@ -80,14 +91,31 @@ async fn publish(storage: &Arc<Storage>, written: Vec<WrittenFile>) -> Result<Ve
     let root = storage.root().to_owned();
     let synced = SpawnedTask::spawn_blocking(move || {
         local::sync_directories(&root, written.iter().map(|file| file.finished.path()))?;
-        Ok(written)
+        Ok::<_, Error>(written)
     });
-    let written = synced.join().await.map_err(|error| Error::internal(format!("a writing task ended: {error}")))??;
+    let written = synced
+        .join()
+        .await
+        .map_err(|error| Error::internal(format!("a writing task ended: {error}")))??;
     let keep = |file: WrittenFile| {
         file.finished.keep();
         file.entry
     };
     Ok(written.into_iter().map(keep).collect())
+}
+
+/// Removes files that [`append`] returned and that no catalog will name, after a rollback or a failed commit.
+///
+/// What cannot be removed is logged and left: a file no commit names is garbage, not damage.
+pub async fn discard(storage: &Arc<Storage>, table: &Table, files: &[NewDataFile]) {
+    let Ok(directory) = storage.table_directory(&table.path) else {
+        return;
+    };
+    let paths: Vec<_> = files.iter().map(|file| directory.join(&file.path)).collect();
+    let removed = SpawnedTask::spawn_blocking(move || paths.iter().for_each(|path| local::remove(path)));
+    if let Err(error) = removed.join().await {
+        tracing::warn!(%error, "files of a rollback left behind");
+    }
 }
 
 struct Append {
@@ -145,7 +173,9 @@ impl Append {
         if buffer.rows == 0 {
             return Ok(());
         }
-        self.pipeline.push(partition, self.router.values(partition), buffer.batches, buffer.bytes).await
+        self.pipeline
+            .push(partition, self.router.values(partition), buffer.batches, buffer.bytes)
+            .await
     }
 }
 
@@ -153,7 +183,10 @@ impl Append {
 pub(crate) fn sliced_bytes(batch: &RecordBatch) -> usize {
     let size = |column: &ArrayRef| match column.as_string_view_opt() {
         Some(strings) => strings.len() * size_of::<u128>() + strings.total_buffer_bytes_used(),
-        None => column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()),
+        None => column
+            .to_data()
+            .get_slice_memory_size()
+            .unwrap_or_else(|_| column.get_array_memory_size()),
     };
     batch.columns().iter().map(size).sum()
 }

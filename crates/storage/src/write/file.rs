@@ -9,13 +9,17 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::object::local::{Finished, LocalFile};
+use crate::parquet::checksum::{self, Summing};
 use crate::parquet::encode::{Encoder, FileStatistics, RowGroup};
 
+/// Length of the footer, and magic.
+const TRAILER: u64 = 8;
+
 /// A file that takes more row groups. Removed from disk when dropped.
-pub(crate) struct OpenFile {
+pub(crate) struct GrowingFile {
     encoder: Arc<Encoder>,
     name: String,
-    writer: SerializedFileWriter<LocalFile>,
+    writer: SerializedFileWriter<Summing<LocalFile>>,
     statistics: FileStatistics,
 }
 
@@ -27,17 +31,28 @@ pub(crate) struct WrittenFile {
     pub(crate) entry: NewDataFile,
 }
 
-impl OpenFile {
+impl GrowingFile {
     /// Creates a file with a new name in `directory`.
     pub(crate) fn create(encoder: &Arc<Encoder>, directory: &Path) -> Result<Self> {
         let name = format!("{}.parquet", Uuid::now_v7());
-        Ok(Self { name: name.clone(), ..Self::create_at(encoder, directory.join(&name))? })
+        Ok(Self {
+            name: name.clone(),
+            ..Self::create_at(encoder, directory.join(&name))?
+        })
     }
 
     /// Creates a file whose name the catalog is not to know.
     pub(crate) fn create_at(encoder: &Arc<Encoder>, path: PathBuf) -> Result<Self> {
-        let writer = encoder.file(LocalFile::create(path)?)?;
-        Ok(Self { encoder: Arc::clone(encoder), name: String::new(), writer, statistics: FileStatistics::default() })
+        let mut writer = encoder.file(Summing::new(LocalFile::create(path)?))?;
+        // The hash of the footer comes in when there is one.
+        let head = [checksum::TAG.as_slice(), &[0; 8]].concat();
+        writer.write_all(&head).map_err(|error| Error::Encode(error.into()))?;
+        Ok(Self {
+            encoder: Arc::clone(encoder),
+            name: String::new(),
+            writer,
+            statistics: FileStatistics::default(),
+        })
     }
 
     /// Writes an encoded row group.
@@ -51,15 +66,22 @@ impl OpenFile {
     }
 
     /// Writes the footer and forces the file to disk.
-    pub(crate) fn finish(self, partition_values: Vec<Option<String>>) -> Result<WrittenFile> {
-        let file = self.writer.into_inner().map_err(Error::Encode)?;
-        let [a, b, c, d, ..] = file.trailer()?;
+    pub(crate) fn finish(mut self, partition_values: Vec<Option<String>>) -> Result<WrittenFile> {
+        self.writer.flush().map_err(|error| Error::Encode(error.into()))?;
+        let checksums = self.writer.inner().entry();
+        self.writer.append_key_value_metadata(checksums);
+        let file = self.writer.into_inner().map_err(Error::Encode)?.into_inner();
+        let [a, b, c, d, ..] = file.last_bytes(TRAILER)?[..] else {
+            return Err(Error::internal("a file without trailer"));
+        };
+        let footer = file.last_bytes(u64::from(u32::from_le_bytes([a, b, c, d])) + TRAILER)?;
+        file.write_at(&checksum::of_footer(&footer).to_le_bytes(), checksum::FOOTER_HASH_AT)?;
         let finished = file.finish()?;
         let entry = NewDataFile {
             path: self.name,
             record_count: self.statistics.rows,
             file_size: finished.size,
-            footer_size: u32::from_le_bytes([a, b, c, d]).into(),
+            footer_size: footer.len() as u64 - TRAILER,
             columns: self.statistics.into_columns(self.encoder.leaves()),
             partition_values,
         };

@@ -9,7 +9,7 @@ use datafusion::common::runtime::SpawnedTask;
 
 use crate::error::{Error, Result};
 use crate::parquet::encode::{Encoder, RowGroup};
-use crate::write::file::{OpenFile, WrittenFile};
+use crate::write::file::{GrowingFile, WrittenFile};
 
 /// Row groups that are being encoded at a time, however small.
 const ENCODING_MAX: usize = 8;
@@ -34,7 +34,7 @@ pub(crate) struct Pipeline {
     bounds: Bounds,
     encoding: VecDeque<Encoding>,
     in_flight_bytes: usize,
-    open: HashMap<usize, OpenFile>,
+    open: HashMap<usize, GrowingFile>,
     keys: HashMap<usize, Vec<Option<String>>>,
     closing: VecDeque<SpawnedTask<Result<WrittenFile>>>,
     written: Vec<WrittenFile>,
@@ -72,7 +72,7 @@ impl Pipeline {
     }
 
     /// The same with the only partition's file already open.
-    pub(crate) fn with_file(encoder: Arc<Encoder>, directory: PathBuf, bounds: Bounds, file: OpenFile) -> Self {
+    pub(crate) fn with_file(encoder: Arc<Encoder>, directory: PathBuf, bounds: Bounds, file: GrowingFile) -> Self {
         let mut pipeline = Self::new(encoder, directory, bounds);
         pipeline.open.insert(0, file);
         pipeline
@@ -95,13 +95,26 @@ impl Pipeline {
         let encoder = Arc::clone(&self.encoder);
         let task = SpawnedTask::spawn_blocking(move || encoder.encode(&batches));
         self.in_flight_bytes += bytes;
-        self.encoding.push_back(Encoding { partition, values, bytes, task });
+        self.encoding.push_back(Encoding {
+            partition,
+            values,
+            bytes,
+            task,
+        });
         Ok(())
     }
 
     /// Waits for the oldest row group and writes it to its partition's file.
     async fn write_oldest(&mut self) -> Result<()> {
-        let Some(Encoding { partition, values, bytes, task }) = self.encoding.pop_front() else { return Ok(()) };
+        let Some(Encoding {
+            partition,
+            values,
+            bytes,
+            task,
+        }) = self.encoding.pop_front()
+        else {
+            return Ok(());
+        };
         let group = joined(task).await?;
         self.in_flight_bytes -= bytes;
         let open = self.open.remove(&partition);
@@ -110,7 +123,7 @@ impl Pipeline {
         }
         let (encoder, directory) = (Arc::clone(&self.encoder), self.directory.clone());
         let file = joined(SpawnedTask::spawn_blocking(move || {
-            let mut file = open.map_or_else(|| OpenFile::create(&encoder, &directory), Ok)?;
+            let mut file = open.map_or_else(|| GrowingFile::create(&encoder, &directory), Ok)?;
             file.append(group)?;
             Ok(file)
         }))
@@ -129,7 +142,12 @@ impl Pipeline {
         if self.open.len() < self.bounds.open_files {
             return Ok(());
         }
-        let Some(largest) = self.open.iter().max_by_key(|(_, file)| file.size()).map(|(partition, _)| *partition) else {
+        let Some(largest) = self
+            .open
+            .iter()
+            .max_by_key(|(_, file)| file.size())
+            .map(|(partition, _)| *partition)
+        else {
             return Ok(());
         };
         self.close_partition(largest).await
@@ -144,13 +162,14 @@ impl Pipeline {
     }
 
     /// Finishes a file in the background, a few at a time.
-    async fn close(&mut self, file: OpenFile, values: Vec<Option<String>>) -> Result<()> {
+    async fn close(&mut self, file: GrowingFile, values: Vec<Option<String>>) -> Result<()> {
         if self.closing.len() >= CLOSING_MAX
             && let Some(oldest) = self.closing.pop_front()
         {
             self.written.push(joined(oldest).await?);
         }
-        self.closing.push_back(SpawnedTask::spawn_blocking(move || file.finish(values)));
+        self.closing
+            .push_back(SpawnedTask::spawn_blocking(move || file.finish(values)));
         Ok(())
     }
 

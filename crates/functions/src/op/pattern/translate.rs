@@ -1,93 +1,91 @@
 //! PostgreSQL's regular expressions (documentation chapter "Pattern Matching") in the syntax of the crate `regex`.
 
-use kura_pgtypes::{SqlError, SqlState};
-use regex::{Regex, RegexBuilder};
+use std::iter::Peekable;
+use std::str::Chars;
 
-use crate::failure::{Outcome, invalid_parameter};
+use kura_pgtypes::{SqlError, SqlState};
+use regex::RegexBuilder;
+use regex_syntax::ParserBuilder;
+use regex_syntax::ast::ErrorKind;
+use regex_syntax::hir::Hir;
+
+use super::Expression;
+use super::flags::Flags;
+use super::tree::{FIRST_MARK, LONGEST, SHORTEST, Tree};
+use crate::failure::{Outcome, unsupported};
 
 /// Bytes one compiled expression may take.
 const COMPILED_BYTES_MAX: usize = 16 << 20;
-
-/// The options of a regular expression.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Flags {
-    /// `i`
-    pub(crate) insensitive: bool,
-    /// `.` and negated brackets do not match a line end: `n`, `m`, `p`
-    pub(crate) line_dot: bool,
-    /// `^` and `$` match at line ends: `n`, `m`, `w`
-    pub(crate) line_anchors: bool,
-    /// `x`: white space and comments are ignored
-    pub(crate) expanded: bool,
-    /// `q`: the expression is a plain string
-    pub(crate) literal: bool,
-    /// `g`, which only functions understand
-    pub(crate) global: bool,
-}
-
-impl Flags {
-    /// Reads the flags argument of the `regexp_` functions.
-    ///
-    /// # Errors
-    /// 22023 for an unknown letter.
-    pub(crate) fn parse(text: &str) -> Outcome<Self> {
-        let mut flags = Self::default();
-        for letter in text.chars() {
-            flags.set(letter).ok_or_else(|| invalid_parameter(format!("invalid regular expression option: \"{letter}\"")))?;
-        }
-        Ok(flags)
-    }
-
-    fn set(&mut self, letter: char) -> Option<()> {
-        match letter {
-            'g' => self.global = true,
-            'i' => self.insensitive = true,
-            'c' => self.insensitive = false,
-            'm' | 'n' => (self.line_dot, self.line_anchors) = (true, true),
-            'p' => (self.line_dot, self.line_anchors) = (true, false),
-            's' => (self.line_dot, self.line_anchors) = (false, false),
-            'w' => (self.line_dot, self.line_anchors) = (false, true),
-            'x' => self.expanded = true,
-            't' => self.expanded = false,
-            'q' => self.literal = true,
-            'e' | 'b' => {}
-            _ => return None,
-        }
-        Some(())
-    }
-}
+/// The greatest count of a bound.
+const REPEAT_MAX: u16 = 255;
 
 fn invalid(reason: &str) -> SqlError {
     SqlError::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("invalid regular expression: {reason}"))
 }
 
+/// What a character from [`FIRST_MARK`] on stands for in a translated expression.
+#[derive(Debug)]
+pub(super) enum Mark {
+    /// A reference back to a group.
+    Back(usize),
+    /// A look at what follows or precedes.
+    Around { ahead: bool, negated: bool, inner: Hir, marks: Vec<Mark> },
+}
+
 /// Compiles a PostgreSQL regular expression.
-pub(crate) fn compile(pattern: &str, flags: Flags) -> Outcome<Regex> {
-    let (translated, flags) = translate(pattern, flags)?;
-    RegexBuilder::new(&translated)
+pub(crate) fn compile(pattern: &str, flags: Flags) -> Outcome<Expression> {
+    let (translated, flags, marks) = translate(pattern, flags)?;
+    let hir = parse(&translated, flags)?;
+    let tree = Tree::new(&hir, &marks);
+    if !marks.is_empty() || translated.contains("(?P<") {
+        return Ok(Expression::new(None, tree));
+    }
+    let regex = RegexBuilder::new(&translated)
         .case_insensitive(flags.insensitive)
         .dot_matches_new_line(!flags.line_dot)
         .multi_line(flags.line_anchors)
         .size_limit(COMPILED_BYTES_MAX)
         .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => {
-                SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "regular expression is too complex")
-            }
-            error => invalid(error.to_string().lines().last().unwrap_or("syntax error").trim_start_matches("error: ")),
+        .map_err(|_| SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "regular expression is too complex"))?;
+    Ok(Expression::new(Some(regex), tree))
+}
+
+fn parse(translated: &str, flags: Flags) -> Outcome<Hir> {
+    let mut parser = ParserBuilder::new()
+        .case_insensitive(flags.insensitive)
+        .dot_matches_new_line(!flags.line_dot)
+        .multi_line(flags.line_anchors)
+        .build();
+    parser.parse(translated).map_err(|error| {
+        let regex_syntax::Error::Parse(error) = &error else {
+            return invalid("invalid character class");
+        };
+        invalid(match error.kind() {
+            ErrorKind::GroupUnclosed | ErrorKind::GroupUnopened => "parentheses () not balanced",
+            ErrorKind::ClassUnclosed => "brackets [] not balanced",
+            ErrorKind::ClassRangeInvalid => "invalid character range",
+            ErrorKind::RepetitionMissing => "quantifier operand invalid",
+            ErrorKind::RepetitionCountInvalid
+            | ErrorKind::RepetitionCountDecimalEmpty
+            | ErrorKind::DecimalInvalid
+            | ErrorKind::DecimalEmpty => "invalid repetition count(s)",
+            ErrorKind::RepetitionCountUnclosed => "braces {} not balanced",
+            ErrorKind::NestLimitExceeded(_) => "regular expression is too complex",
+            _ => "invalid escape \\ sequence",
         })
+    })
 }
 
 /// Whatever a prefix such as `(?i)` or `***=` says is in the flags returned.
-fn translate(pattern: &str, flags: Flags) -> Outcome<(String, Flags)> {
+fn translate(pattern: &str, flags: Flags) -> Outcome<(String, Flags, Vec<Mark>)> {
     let mut flags = flags;
     let mut rest = pattern;
     if let Some(literal) = rest.strip_prefix("***=") {
-        return Ok((regex::escape(literal), flags));
+        return Ok((regex::escape(literal), flags, vec![]));
     }
     rest = rest.strip_prefix("***:").unwrap_or(rest);
     if flags.literal {
-        return Ok((regex::escape(rest), flags));
+        return Ok((regex::escape(rest), flags, vec![]));
     }
     if let Some(options) = rest.strip_prefix("(?")
         && options.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -98,57 +96,179 @@ fn translate(pattern: &str, flags: Flags) -> Outcome<(String, Flags)> {
         }
         rest = after;
     }
-    let mut translator = Translator { input: rest.chars().peekable(), out: String::with_capacity(rest.len() + 8), flags };
+    if rest.chars().any(|c| u32::from(c) >= FIRST_MARK) {
+        return Err(unsupported("characters of the last private plane are not supported in regular expressions"));
+    }
+    let mut translator = Translator::new(rest.chars().peekable(), flags, false);
     translator.run()?;
-    Ok((translator.out, flags))
+    if translator.input.next().is_some() {
+        return Err(invalid("parentheses () not balanced"));
+    }
+    Ok((translator.out, flags, translator.marks))
 }
 
 struct Translator<'a> {
-    input: std::iter::Peekable<std::str::Chars<'a>>,
+    input: Peekable<Chars<'a>>,
     out: String,
     flags: Flags,
+    marks: Vec<Mark>,
+    /// Whether this is the inside of a constraint, where parentheses do not capture.
+    inside: bool,
+    /// Groups that stand for nothing but a preference.
+    preferences: usize,
+    /// The groups opened, by the place in `out` where each begins.
+    open: Vec<usize>,
+    /// Where the last atom begins in `out`, as long as it may be quantified.
+    atom: Option<usize>,
 }
 
-impl Translator<'_> {
+impl<'a> Translator<'a> {
+    fn new(input: Peekable<Chars<'a>>, flags: Flags, inside: bool) -> Self {
+        Self { input, out: String::new(), flags, marks: vec![], inside, preferences: 0, open: vec![], atom: None }
+    }
+
+    /// Runs to the end of the expression, or up to the parenthesis that closes a constraint.
     fn run(&mut self) -> Outcome<()> {
-        while let Some(c) = self.input.next() {
+        while let Some(c) = self.input.peek().copied() {
+            if c == ')' && self.open.is_empty() {
+                break;
+            }
+            self.input.next();
+            let begins = self.out.len();
             match c {
+                '#' if self.flags.expanded => {
+                    while self.input.next_if(|c| *c != '\n').is_some() {}
+                    continue;
+                }
+                c if self.flags.expanded && c.is_whitespace() => continue,
+                '(' => {
+                    self.group()?;
+                    continue;
+                }
+                ')' => {
+                    self.out.push(')');
+                    self.atom = self.open.pop();
+                    continue;
+                }
+                '*' | '+' | '?' => {
+                    self.quantifier(c)?;
+                    continue;
+                }
+                '{' if self.input.peek().is_some_and(char::is_ascii_digit) => {
+                    self.bound()?;
+                    continue;
+                }
+                '|' | '^' => {
+                    self.out.push(c);
+                    self.atom = None;
+                    continue;
+                }
+                '$' => {
+                    self.out.push_str(if self.flags.line_anchors { "$" } else { "\\z" });
+                    self.atom = None;
+                    continue;
+                }
                 '\\' => self.escape()?,
                 '[' => self.bracket()?,
-                '(' => self.group()?,
-                '{' => self.brace(),
-                '$' if !self.flags.line_anchors => self.out.push_str("\\z"),
-                '#' if self.flags.expanded => while self.input.next_if(|c| *c != '\n').is_some() {},
-                c if self.flags.expanded && c.is_whitespace() => {}
-                // The library has no special meaning for `}` and `]` outside their places.
-                c => self.out.push(c),
+                '.' => self.out.push('.'),
+                c => push_literal(&mut self.out, c),
             }
+            self.atom = Some(begins);
+        }
+        if self.open.is_empty() { Ok(()) } else { Err(invalid("parentheses () not balanced")) }
+    }
+
+    fn mark(&mut self, mark: Mark) -> Outcome<char> {
+        let code = u32::try_from(self.marks.len()).ok().and_then(|index| char::from_u32(FIRST_MARK + index));
+        let c = code.ok_or_else(|| invalid("regular expression is too complex"))?;
+        self.marks.push(mark);
+        Ok(c)
+    }
+
+    fn quantifier(&mut self, c: char) -> Outcome<()> {
+        self.atom.take().ok_or_else(|| invalid("quantifier operand invalid"))?;
+        self.out.push(c);
+        if self.input.next_if_eq(&'?').is_some() {
+            self.out.push('?');
+        }
+        Ok(())
+    }
+
+    /// `{m}`, `{m,}` and `{m,n}`.
+    fn bound(&mut self) -> Outcome<()> {
+        let begins = self.atom.take().ok_or_else(|| invalid("quantifier operand invalid"))?;
+        let mut text = String::new();
+        while let Some(c) = self.input.next_if(|c| c.is_ascii_digit() || *c == ',') {
+            text.push(c);
+        }
+        match self.input.next() {
+            Some('}') => {}
+            None => return Err(invalid("braces {} not balanced")),
+            Some(_) => return Err(invalid("invalid repetition count(s)")),
+        }
+        let lazy = self.input.next_if_eq(&'?').is_some();
+        let count = |text: &str| text.parse::<u16>().ok().filter(|count| *count <= REPEAT_MAX);
+        let counts = || invalid("invalid repetition count(s)");
+        let (least, most) = match text.split_once(',') {
+            None => (count(&text), count(&text)),
+            Some((least, "")) => (count(least), Some(u16::MAX)),
+            Some((least, most)) => (count(least), count(most)),
+        };
+        let (least, most) = (least.ok_or_else(counts)?, most.ok_or_else(counts)?);
+        if least > most {
+            return Err(counts());
+        }
+        self.out.push_str(&format!("{{{text}}}"));
+        if least != most {
+            self.out.push_str(if lazy { "?" } else { "" });
+        } else if text.contains(',') {
+            // The count leaves no choice, but the preference is that of the branch.
+            let name = if lazy { SHORTEST } else { LONGEST };
+            self.out.insert_str(begins, &format!("(?P<{name}{}>", self.preferences));
+            self.out.push(')');
+            self.preferences += 1;
         }
         Ok(())
     }
 
     fn group(&mut self) -> Outcome<()> {
-        self.out.push('(');
+        let begins = self.out.len();
         if self.input.next_if_eq(&'?').is_none() {
+            self.out.push_str(if self.inside { "(?:" } else { "(" });
+            self.open.push(begins);
+            self.atom = None;
             return Ok(());
         }
         match self.input.next() {
-            Some(':') => self.out.push_str("?:"),
-            Some('#') => {
-                // A comment; the group it opened goes with it.
-                self.out.pop();
-                while self.input.next().is_some_and(|c| c != ')') {}
+            Some(':') => {
+                self.out.push_str("(?:");
+                self.open.push(begins);
+                self.atom = None;
             }
-            Some('=' | '!' | '<') => return Err(invalid("lookaround constraints are not supported")),
+            Some('#') => while self.input.next().is_some_and(|c| c != ')') {},
+            Some(c @ ('=' | '!')) => self.around(true, c == '!')?,
+            Some('<') => match self.input.next() {
+                Some(c @ ('=' | '!')) => self.around(false, c == '!')?,
+                _ => return Err(invalid("quantifier operand invalid")),
+            },
             _ => return Err(invalid("quantifier operand invalid")),
         }
         Ok(())
     }
 
-    /// A brace that no digit follows is an ordinary character.
-    fn brace(&mut self) {
-        let bound = self.input.peek().is_some_and(char::is_ascii_digit);
-        self.out.push_str(if bound { "{" } else { "\\{" });
+    /// A constraint, from behind its opening on.
+    fn around(&mut self, ahead: bool, negated: bool) -> Outcome<()> {
+        let mut inner = Translator::new(self.input.clone(), self.flags, true);
+        inner.run()?;
+        if inner.input.next() != Some(')') {
+            return Err(invalid("parentheses () not balanced"));
+        }
+        self.input = inner.input;
+        let hir = parse(&inner.out, self.flags)?;
+        let mark = self.mark(Mark::Around { ahead, negated, inner: hir, marks: inner.marks })?;
+        self.out.push(mark);
+        self.atom = None;
+        Ok(())
     }
 
     fn escape(&mut self) -> Outcome<()> {
@@ -162,12 +282,34 @@ impl Translator<'_> {
             'Y' => self.out.push_str("\\B"),
             'Z' => self.out.push_str("\\z"),
             'A' | 'd' | 'D' | 'w' | 'W' | 's' | 'S' => self.out.extend(['\\', c]),
-            '1'..='9' => return Err(invalid("back references are not supported")),
+            '1'..='9' => self.back_reference(c)?,
             c => {
                 let literal = self.character(c)?;
                 push_literal(&mut self.out, literal);
             }
         }
+        Ok(())
+    }
+
+    fn back_reference(&mut self, first: char) -> Outcome<()> {
+        let mut text = String::from(first);
+        // Further digits belong to it as long as there are so many groups.
+        let others = ["(?:", "(?P<", "\\("].map(|other| self.out.matches(other).count());
+        let groups = self.out.matches('(').count().saturating_sub(others.iter().sum());
+        while let Some(digit) = self.input.peek().filter(|c| c.is_ascii_digit()).copied() {
+            let longer = format!("{text}{digit}");
+            if longer.parse::<usize>().is_ok_and(|group| group > groups) {
+                break;
+            }
+            text = longer;
+            self.input.next();
+        }
+        let group: usize = text.parse().unwrap_or(usize::MAX);
+        if group > groups || self.inside {
+            return Err(invalid("invalid backreference number"));
+        }
+        let mark = self.mark(Mark::Back(group))?;
+        self.out.push(mark);
         Ok(())
     }
 
@@ -304,62 +446,4 @@ fn push_in_bracket(out: &mut String, c: char) {
         out.push('\\');
     }
     out.push(c);
-}
-
-/// A `SIMILAR TO` pattern as a regular expression of PostgreSQL. `escape`: `None` when there is none.
-///
-/// # Errors
-/// 2200C when the escape character separates more than three parts.
-pub(super) fn similar(pattern: &str, escape: Option<char>, out: &mut String) -> Outcome<()> {
-    out.push_str("^(?:");
-    let mut separators = 0;
-    let mut in_bracket = false;
-    let mut characters = pattern.chars().peekable();
-    while let Some(c) = characters.next() {
-        if Some(c) == escape {
-            match characters.next() {
-                Some('"') if !in_bracket => {
-                    separators += 1;
-                    out.push_str(match separators {
-                        1 => "){1,1}?(",
-                        2 => "){1,1}(?:",
-                        _ => {
-                            return Err(SqlError::new(
-                                SqlState::INVALID_USE_OF_ESCAPE_CHARACTER,
-                                "SQL regular expression may not contain more than two escape-double-quote separators",
-                            ));
-                        }
-                    });
-                }
-                Some(next) => out.extend(['\\', next]),
-                None => {}
-            }
-            continue;
-        }
-        match c {
-            ']' if in_bracket => {
-                in_bracket = false;
-                out.push(']');
-            }
-            '[' if !in_bracket => {
-                in_bracket = true;
-                out.push('[');
-                if let Some(c) = characters.next_if_eq(&'^') {
-                    out.push(c);
-                }
-                if let Some(c) = characters.next_if_eq(&']') {
-                    out.push(c);
-                }
-            }
-            '\\' => out.push_str("\\\\"),
-            c if in_bracket => out.push(c),
-            '%' => out.push_str(".*"),
-            '_' => out.push('.'),
-            '(' => out.push_str("(?:"),
-            '.' | '^' | '$' => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out.push_str(")$");
-    Ok(())
 }

@@ -1,0 +1,65 @@
+//! Rows on their way into a table: NOT NULL is checked here. Types are the business of those who made the rows.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+use kura_catalog::Table;
+use kura_pgtypes::{OutputSettings, SqlError, SqlState, encode};
+
+use crate::error::Error;
+
+/// Bytes of a value that an error shows.
+const SHOWN_BYTES_MAX: usize = 64;
+
+/// The rows, ending with 23502 at one that has NULL where the table does not take it.
+pub(crate) fn checked(rows: SendableRecordBatchStream, table: Arc<Table>, settings: OutputSettings) -> SendableRecordBatchStream {
+    if table.columns.iter().all(|column| column.nullable) {
+        return rows;
+    }
+    let schema = rows.schema();
+    let rows = rows.map(move |batch| {
+        let batch = batch?;
+        check(&batch, &table, &settings).map_err(|error| Error::Sql(error).into_datafusion())?;
+        Ok(batch)
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+}
+
+fn check(batch: &RecordBatch, table: &Table, settings: &OutputSettings) -> Result<(), SqlError> {
+    // The first row that fails is the one PostgreSQL would have met.
+    let mut first: Option<(usize, usize)> = None;
+    for (index, (column, array)) in table.columns.iter().zip(batch.columns()).enumerate() {
+        if column.nullable || array.null_count() == 0 {
+            continue;
+        }
+        let row = (0..array.len()).find(|row| array.is_null(*row));
+        first = row.map(|row| (row, index)).into_iter().chain(first).min();
+    }
+    let Some((row, column)) = first else { return Ok(()) };
+    let column = table.columns.get(column).map_or("?", |column| column.name.as_str());
+    let message = format!("null value in column \"{column}\" of relation \"{}\" violates not-null constraint", table.name);
+    let error = SqlError::new(SqlState::NOT_NULL_VIOLATION, message);
+    Err(error.detail(format!("Failing row contains ({}).", shown(batch, row, table, settings)?)))
+}
+
+/// A row as an error shows it.
+fn shown(batch: &RecordBatch, row: usize, table: &Table, settings: &OutputSettings) -> Result<String, SqlError> {
+    let mut values = Vec::with_capacity(batch.num_columns());
+    for (column, array) in table.columns.iter().zip(batch.columns()) {
+        if array.is_null(row) {
+            values.push("null".to_owned());
+            continue;
+        }
+        let mut text = Vec::new();
+        encode::write_text(array.as_ref(), row, column.ty, settings, &mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        values.push(match text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= SHOWN_BYTES_MAX).last() {
+            Some(end) if end < text.len() => format!("{}...", &text[..end]),
+            _ => text.into_owned(),
+        });
+    }
+    Ok(values.join(", "))
+}

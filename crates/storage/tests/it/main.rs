@@ -1,0 +1,12 @@
+//! Tests of the crate's public face, with a real catalog and real files in a temporary directory.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod append;
+mod corrupt;
+mod external;
+mod lake;
+mod partition;
+mod property;
+mod scan;
+mod types;
+mod values;
