@@ -28,6 +28,7 @@ mod numeric;
 mod syntax;
 mod text;
 
+pub(crate) use binary::text as utf8;
 pub use builder::ColumnBuilder;
 
 /// Reads every string of a column as a value of `ty`: `x::ty` of a text. Nulls stay nulls.

@@ -1,264 +1,310 @@
-//! [`CopyDecoder`]: COPY's text and csv to columns.
+//! [`CopyDecoder`]: COPY data into batches.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, Schema};
+use arrow::array::RecordBatchOptions;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
 
-use super::fields::{Fields, invalid_bytes, invalid_utf8};
-use super::lines::Lines;
-use super::options::{CopyFormat, CopyOptions};
-use crate::decode::ColumnBuilder;
+use crate::copy::fields::Fields;
+use crate::copy::lines::{Line, Lines};
+use crate::copy::options::CopyOptions;
+use crate::decode::{self, ColumnBuilder};
 use crate::diagnostic::SqlError;
 use crate::encode::arrow_error;
 use crate::pg_type::PgType;
 use crate::settings::OutputSettings;
 use crate::sqlstate::SqlState;
 
-/// Bytes after which rows are given away however few they are.
-const BATCH_BYTES_MAX: usize = 64 << 20;
-
-/// Bytes of a line or value that an error shows (`MAX_COPY_DATA_DISPLAY`).
+/// The longest line, in bytes (`MaxAllocSize`).
+const LINE_BYTES_MAX: usize = 0x3FFF_FFFF;
+/// A batch is given out once so much was read into it, in bytes, however few its rows are.
+const BATCH_BYTES: usize = 64 << 20;
+/// Lines looked for before their fields are read.
+const BLOCK_LINES: usize = 1024;
+/// Capacity of the buffer that is kept when it is empty, in bytes.
+const BUFFER_BYTES_KEPT: usize = 8 << 20;
+/// Bytes of a value or line that errors show (`MAX_COPY_DATA_DISPLAY`).
 const SHOWN_BYTES_MAX: usize = 100;
 
-/// Reads rows from data that comes in pieces, cut anywhere. After an error it is of no more use.
+/// Reads COPY data that comes in pieces cut anywhere.
 ///
-/// Errors say where they are: `COPY t, line 3, column b: "x"`.
+/// Call [`CopyDecoder::take_batch`] after every piece until it answers `None`, and [`CopyDecoder::finish`] at the end.
+/// Errors name the line: their context is `COPY t, line 3, column b: "x"`. After an error the decoder is of no more
+/// use.
 pub struct CopyDecoder {
-    columns: Vec<(String, PgType)>,
-    required: Vec<bool>,
-    table_name: String,
-    options: CopyOptions,
-    settings: OutputSettings,
+    table: String,
+    columns: Vec<Target>,
+    schema: SchemaRef,
+    /// The null string, for FORCE_NOT_NULL and FORCE_NULL.
+    null: String,
+    /// Whether the first line is still to be skipped, and whether its names are checked.
+    header: Option<bool>,
     lines: Lines,
-    /// The line last read; kept for its memory.
-    line: String,
     fields: Fields,
-    builders: Vec<ColumnBuilder>,
+    buffer: Vec<u8>,
+    /// Lines found, their fields not read yet.
+    found: Vec<Line>,
+    /// What ended the search for lines; raised when those before were read.
+    fault: Option<SqlError>,
     /// Rows in the builders.
-    waiting: usize,
-    /// Bytes of the lines these rows were.
+    rows: usize,
+    /// Bytes read since the last batch.
     bytes: usize,
-    rows: u64,
-    header: bool,
+    total: u64,
+    line_bytes_max: usize,
+}
+
+struct Target {
+    name: String,
+    builder: ColumnBuilder,
+    force_null: bool,
+    force_not_null: bool,
 }
 
 impl CopyDecoder {
-    /// A decoder for rows of these columns, which are in the order of the data.
+    /// A decoder for lines with these columns, in order. `table`: its name as errors show it.
     #[must_use]
     pub fn new(
         columns: Vec<(String, PgType)>,
-        table_name: impl Into<String>,
+        table: impl Into<String>,
         options: CopyOptions,
         settings: OutputSettings,
     ) -> Self {
-        let builders = columns.iter().map(|(_, ty)| ColumnBuilder::new(*ty, &settings)).collect();
+        let fields = columns.iter().map(|(name, ty)| Field::new(name.clone(), ty.arrow(), true)).collect::<Vec<_>>();
+        let target = |(name, ty): (String, PgType)| Target {
+            builder: ColumnBuilder::new(ty, &settings),
+            force_null: options.force_null.contains(&name),
+            force_not_null: options.force_not_null.contains(&name),
+            name,
+        };
         Self {
+            table: table.into(),
+            schema: Arc::new(Schema::new(fields)),
+            null: options.null.clone(),
+            header: (options.header || options.header_match).then_some(options.header_match),
             lines: Lines::new(&options),
-            line: String::new(),
-            header: options.header || options.header_match,
-            required: Vec::new(),
-            fields: Fields::default(),
-            waiting: 0,
-            bytes: 0,
+            fields: Fields::new(&options, columns.len()),
+            columns: columns.into_iter().map(target).collect(),
+            buffer: Vec::new(),
+            found: Vec::new(),
+            fault: None,
             rows: 0,
-            columns,
-            table_name: table_name.into(),
-            options,
-            settings,
-            builders,
+            bytes: 0,
+            total: 0,
+            line_bytes_max: LINE_BYTES_MAX,
         }
-    }
-
-    /// Refuses NULL in these columns, one entry per column, with 23502 and the line it is in.
-    #[must_use]
-    pub fn not_null(mut self, required: Vec<bool>) -> Self {
-        self.required = required;
-        self
-    }
-
-    /// Takes a piece of the data. What is wrong with it is told by [`Self::take_batch`] and [`Self::finish`].
-    ///
-    /// # Errors
-    /// None yet.
-    pub fn push(&mut self, data: &[u8]) -> Result<(), SqlError> {
-        self.lines.push(data);
-        Ok(())
-    }
-
-    /// Rows, when there are `min_rows` of them or they are many bytes already. To be called until it has none.
-    ///
-    /// # Errors
-    /// What is wrong with a line or a value.
-    pub fn take_batch(&mut self, min_rows: usize) -> Result<Option<RecordBatch>, SqlError> {
-        while self.waiting < min_rows && self.bytes < BATCH_BYTES_MAX {
-            if !self.read_line(false)? {
-                return Ok(None);
-            }
-        }
-        self.batch().map(Some)
-    }
-
-    /// The rest of the rows: the data is complete. `None` when there are no more.
-    ///
-    /// # Errors
-    /// What is wrong with a line or a value.
-    pub fn finish(&mut self) -> Result<Option<RecordBatch>, SqlError> {
-        while self.read_line(true)? {}
-        if self.waiting == 0 {
-            return Ok(None);
-        }
-        self.batch().map(Some)
     }
 
     /// Rows read so far.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.rows
+        self.total
     }
 
-    fn batch(&mut self) -> Result<RecordBatch, SqlError> {
-        let arrays: Vec<ArrayRef> = self.builders.iter_mut().map(ColumnBuilder::finish).collect();
-        let columns = self.columns.iter().zip(&arrays);
-        let fields: Vec<Field> = columns.map(|((name, _), array)| Field::new(name, array.data_type().clone(), true)).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(self.waiting));
-        self.waiting = 0;
-        self.bytes = 0;
-        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
-        batch.map_err(|error| arrow_error(&error))
-    }
-
-    /// Reads a line, if there is a complete one.
-    fn read_line(&mut self, last: bool) -> Result<bool, SqlError> {
-        let range = match self.lines.next(last) {
-            Ok(Some(range)) => range,
-            Ok(None) => return Ok(false),
-            Err(error) => return Err(error.context(self.place())),
-        };
-        // Checked before anything is made of it; a context shows text only.
-        let bytes = self.lines.bytes(range);
-        let mut line = std::mem::take(&mut self.line);
-        line.clear();
-        match std::str::from_utf8(bytes) {
-            Ok(text) if memchr::memchr(0, bytes).is_none() => line.push_str(text),
-            Ok(_) => return Err(invalid_bytes(&[0]).context(self.place())),
-            Err(error) => return Err(invalid_utf8(bytes, &error).context(self.place())),
-        }
-        self.bytes += line.len() + 1;
-        let read = if self.header { self.read_header(&line) } else { self.read_row(&line) };
-        read.map_err(|wrong| match wrong {
-            Wrong::Line(error) => error.context(format!("{}: \"{}\"", self.place(), shown(&line))),
-            Wrong::Value(error, column, value) => {
-                error.context(format!("{}, column {column}: \"{}\"", self.place(), shown(&value)))
-            }
-        })?;
-        self.line = line;
-        Ok(true)
-    }
-
-    /// Where the last line is.
-    fn place(&self) -> String {
-        format!("COPY {}, line {}", self.table_name, self.lines.number())
-    }
-
-    fn read_header(&mut self, line: &str) -> Result<(), Wrong> {
-        self.header = false;
-        if !self.options.header_match {
+    /// Takes the next piece of data. What follows the end-of-copy marker is ignored.
+    ///
+    /// # Errors
+    /// 54000 for a line longer than 1 GiB.
+    pub fn push(&mut self, data: &[u8]) -> Result<(), SqlError> {
+        if self.lines.ended() {
             return Ok(());
         }
-        self.fields.cut(line, &self.options)?;
-        let wrong = |message: String| Wrong::Line(SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, message));
-        let (found, expected) = (self.fields.len(), self.columns.len());
-        if found != expected {
-            return Err(wrong(format!("wrong number of fields in header line: got {found}, expected {expected}")));
-        }
-        for (index, (name, _)) in self.columns.iter().enumerate() {
-            let found = self.fields.get(index, line);
-            if found != Some(name) {
-                let got = match found {
-                    Some(found) => format!("\"{found}\""),
-                    None => format!("null value (\"{}\")", self.options.null),
-                };
-                let field = index + 1;
-                return Err(wrong(format!(
-                    "column name mismatch in header line field {field}: got {got}, expected \"{name}\""
-                )));
+        let read = self.lines.start();
+        if read > 0 {
+            self.buffer.drain(..read);
+            self.lines.shift(read);
+            if self.buffer.capacity() > BUFFER_BYTES_KEPT {
+                self.buffer.shrink_to(BUFFER_BYTES_KEPT);
             }
+        }
+        self.buffer.extend_from_slice(data);
+        Ok(())
+    }
+
+    /// The next rows, as soon as there are `min_rows` of them or many bytes; `None` when more data is needed first.
+    ///
+    /// # Errors
+    /// 22P04 for malformed data, 22021 for what is not UTF-8, 54000 for a line longer than 1 GiB, and what the input
+    /// functions of the columns' types answer.
+    pub fn take_batch(&mut self, min_rows: usize) -> Result<Option<RecordBatch>, SqlError> {
+        let min_rows = min_rows.max(1);
+        self.read(min_rows, false)?;
+        if self.rows >= min_rows || self.rows > 0 && self.bytes >= BATCH_BYTES {
+            return self.batch().map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The data is complete: the rows that are left, if any.
+    ///
+    /// # Errors
+    /// As [`CopyDecoder::take_batch`].
+    pub fn finish(&mut self) -> Result<Option<RecordBatch>, SqlError> {
+        self.read(usize::MAX, true)?;
+        if self.rows == 0 {
+            return Ok(None);
+        }
+        self.batch().map(Some)
+    }
+
+    /// Reads lines into the builders until there are `rows` of them, or many bytes unless this is the last call.
+    fn read(&mut self, rows: usize, last: bool) -> Result<(), SqlError> {
+        while self.rows < rows && (last || self.bytes < BATCH_BYTES) {
+            self.find(BLOCK_LINES.min(rows - self.rows), last);
+            if self.found.is_empty() {
+                if let Some(fault) = self.fault.take() {
+                    return Err(fault.context(format!("COPY {}, line {}", self.table, self.lines.number())));
+                }
+                if self.buffer.len() - self.lines.start() > self.line_bytes_max {
+                    return Err(self.too_long());
+                }
+                break;
+            }
+            let (buffer, found) = (std::mem::take(&mut self.buffer), std::mem::take(&mut self.found));
+            let outcome = self.read_block(&buffer, &found);
+            (self.buffer, self.found) = (buffer, found);
+            outcome?;
         }
         Ok(())
     }
 
-    fn read_row(&mut self, line: &str) -> Result<(), Wrong> {
-        let wrong = |message: &str| Wrong::Line(SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, message));
-        if self.columns.is_empty() && line.is_empty() {
-            self.rows += 1;
-            self.waiting += 1;
-            return Ok(());
-        }
-        self.fields.cut(line, &self.options)?;
-        if self.fields.len() > self.columns.len() {
-            return Err(wrong("extra data after last expected column"));
-        }
-        for (index, ((name, _), builder)) in self.columns.iter().zip(&mut self.builders).enumerate() {
-            if index >= self.fields.len() {
-                return Err(wrong(&format!("missing data for column \"{name}\"")));
-            }
-            let mut value = self.fields.get(index, line);
-            if self.options.format == CopyFormat::Csv {
-                match value {
-                    None if self.options.force_not_null.contains(name) => value = Some(self.options.null.as_str()),
-                    Some(text) if text == self.options.null && self.options.force_null.contains(name) => value = None,
-                    _ => {}
+    /// Fills `found`.
+    fn find(&mut self, limit: usize, last: bool) {
+        self.found.clear();
+        let mut bytes = 0;
+        while self.fault.is_none() && self.found.len() < limit && (last || bytes < BATCH_BYTES) {
+            match self.lines.next(&self.buffer, last) {
+                Ok(Some(line)) => {
+                    bytes += line.end - line.start + 1;
+                    self.found.push(line);
                 }
+                Ok(None) => break,
+                Err(fault) => self.fault = Some(fault),
             }
-            match value {
-                None => builder.append_null(),
-                Some(text) => builder
-                    .append_text(text)
-                    .map_err(|error| Wrong::Value(error, name.clone(), text.to_owned()))?,
+        }
+    }
+
+    fn read_block(&mut self, buffer: &[u8], found: &[Line]) -> Result<(), SqlError> {
+        let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(()) };
+        self.bytes += last.end - first.start;
+        let block = &buffer[first.start..last.end];
+        // All at once, and only if that fails line by line to find the bad one.
+        let text = std::str::from_utf8(block).ok().filter(|_| memchr::memchr(0, block).is_none());
+        for line in found {
+            if line.end - line.start > self.line_bytes_max {
+                return Err(self.too_long());
             }
-            if value.is_none() && self.required.get(index).copied().unwrap_or_default() {
-                let table = &self.table_name;
-                let message = format!("null value in column \"{name}\" of relation \"{table}\" violates not-null constraint");
-                return Err(Wrong::Line(SqlError::new(SqlState::NOT_NULL_VIOLATION, message)));
+            let text = match text {
+                Some(text) => &text[line.start - first.start..line.end - first.start],
+                None => decode::utf8(&buffer[line.start..line.end])
+                    .map_err(|error| error.context(format!("COPY {}, line {}", self.table, line.number)))?,
+            };
+            self.read_line(text, line)?;
+        }
+        Ok(())
+    }
+
+    fn read_line(&mut self, text: &str, line: &Line) -> Result<(), SqlError> {
+        let outcome = match self.header.take() {
+            Some(false) => return Ok(()),
+            Some(true) => self.check_header(text, line),
+            None => self.append_line(text, line),
+        };
+        outcome.map_err(|failure| match failure {
+            ControlFlow::Break(error) => error,
+            ControlFlow::Continue(error) => {
+                error.context(format!("COPY {}, line {}: \"{}\"", self.table, line.number, shown(text)))
+            }
+        })
+    }
+
+    /// `Break`: an error that has its context; `Continue`: one of the line.
+    fn append_line(&mut self, text: &str, line: &Line) -> Result<(), ControlFlow<SqlError, SqlError>> {
+        self.fields.split(text, line.special).map_err(ControlFlow::Continue)?;
+        if self.fields.count() > self.columns.len() {
+            return Err(malformed("extra data after last expected column"));
+        }
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            if index >= self.fields.count() {
+                return Err(malformed(format!("missing data for column \"{}\"", column.name)));
+            }
+            let value = match self.fields.value(text, index) {
+                None if column.force_not_null => Some(self.null.as_str()),
+                Some(value) if column.force_null && value == self.null => None,
+                value => value,
+            };
+            let Some(value) = value else {
+                column.builder.append_null();
+                continue;
+            };
+            if let Err(error) = column.builder.append_text(value) {
+                let place = format!("COPY {}, line {}, column {}", self.table, line.number, column.name);
+                return Err(ControlFlow::Break(error.context(format!("{place}: \"{}\"", shown(value)))));
             }
         }
         self.rows += 1;
-        self.waiting += 1;
+        self.total += 1;
         Ok(())
+    }
+
+    fn check_header(&mut self, text: &str, line: &Line) -> Result<(), ControlFlow<SqlError, SqlError>> {
+        self.fields.split(text, line.special).map_err(ControlFlow::Continue)?;
+        let (count, expected) = (self.fields.count(), self.columns.len());
+        if count != expected {
+            let message = format!("wrong number of fields in header line: got {count}, expected {expected}");
+            return Err(malformed(message));
+        }
+        for (index, column) in self.columns.iter().enumerate() {
+            let place = format!("column name mismatch in header line field {}", index + 1);
+            let message = match self.fields.value(text, index) {
+                Some(name) if name == column.name => continue,
+                Some(name) => format!("{place}: got \"{name}\", expected \"{}\"", column.name),
+                None => format!("{place}: got null value (\"{}\"), expected \"{}\"", self.null, column.name),
+            };
+            return Err(malformed(message));
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self) -> Result<RecordBatch, SqlError> {
+        let columns = self.columns.iter_mut().map(|column| column.builder.finish()).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        self.rows = 0;
+        self.bytes = 0;
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(|error| arrow_error(&error))
+    }
+
+    fn too_long(&self) -> SqlError {
+        let limit = self.line_bytes_max;
+        SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("line of COPY data exceeds {limit} bytes"))
+            .context(format!("COPY {}, line {}", self.table, self.lines.number()))
+    }
+
+    /// A lower limit, so that a test can reach it.
+    #[cfg(test)]
+    pub(super) fn with_line_bytes_max(mut self, limit: usize) -> Self {
+        self.line_bytes_max = limit;
+        self
     }
 }
 
 impl std::fmt::Debug for CopyDecoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CopyDecoder")
-            .field("columns", &self.columns)
-            .field("options", &self.options)
-            .field("settings", &self.settings)
-            .field("rows", &self.rows)
-            .finish_non_exhaustive()
+        f.debug_struct("CopyDecoder").field("table", &self.table).field("rows", &self.total).finish_non_exhaustive()
     }
 }
 
-/// What is wrong, and with what.
-enum Wrong {
-    /// A line as a whole.
-    Line(SqlError),
-    /// A value of this column.
-    Value(SqlError, String, String),
+fn malformed(message: impl Into<String>) -> ControlFlow<SqlError, SqlError> {
+    ControlFlow::Continue(SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, message))
 }
 
-impl From<SqlError> for Wrong {
-    fn from(error: SqlError) -> Self {
-        Self::Line(error)
-    }
-}
-
-/// The beginning of a long text.
-fn shown(text: &str) -> String {
+/// The first bytes of a text, with dots when it goes on.
+fn shown(text: &str) -> std::borrow::Cow<'_, str> {
     if text.len() <= SHOWN_BYTES_MAX {
-        return text.to_owned();
+        return text.into();
     }
-    let end = (0..=SHOWN_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    format!("{}...", &text[..end])
+    format!("{}...", &text[..text.floor_char_boundary(SHOWN_BYTES_MAX)]).into()
 }

@@ -1,198 +1,267 @@
-//! Cuts a line of COPY's data into fields (`CopyReadAttributesText` and `CopyReadAttributesCSV` in PostgreSQL's
-//! `copyfromparse.c`). What type a field has is not asked here.
-
-use std::ops::Range;
+//! A line of COPY data as its fields (`CopyReadAttributesText`, `CopyReadAttributesCSV`).
+//!
+//! The null string is recognised here; FORCE_NULL and the like are the reader's affair.
 
 use memchr::memchr2;
 
-use super::options::{CopyFormat, CopyOptions};
+use crate::copy::options::{CopyFormat, CopyOptions};
+use crate::decode;
 use crate::diagnostic::SqlError;
 use crate::sqlstate::SqlState;
 
-/// Where a field's text is.
-#[derive(Clone, Debug)]
+/// Where the value of a field stands.
+#[derive(Clone, Copy, Debug)]
 enum Field {
     Null,
-    /// In the line, as it stands there.
-    Plain(Range<usize>),
-    /// In the scratch, without escapes and quotes.
-    Converted(Range<usize>),
+    /// In the line, from and to.
+    Plain(usize, usize),
+    /// In `decoded`, from and to.
+    Decoded(usize, usize),
 }
 
-/// The fields of one line; kept from line to line for its memory.
-#[derive(Debug, Default)]
+/// The fields of one line, used again for the next.
+#[derive(Debug)]
 pub(super) struct Fields {
+    format: CopyFormat,
+    delimiter: u8,
+    quote: u8,
+    escape: u8,
+    null: String,
     fields: Vec<Field>,
-    scratch: Vec<u8>,
+    /// Fields kept; more are only counted.
+    kept_max: usize,
+    count: usize,
+    /// Values that had escapes or quotes, one after the other.
+    decoded: String,
+    /// The value being decoded.
+    raw: Vec<u8>,
 }
 
 impl Fields {
-    /// Cuts `line`.
-    ///
-    /// # Errors
-    /// 22P04 for a quote that is not closed, 22021 for escapes that make no text.
-    pub(super) fn cut(&mut self, line: &str, options: &CopyOptions) -> Result<(), SqlError> {
-        self.fields.clear();
-        self.scratch.clear();
-        match options.format {
-            CopyFormat::Text => self.cut_text(line.as_bytes(), options),
-            CopyFormat::Csv => self.cut_csv(line.as_bytes(), options)?,
-        }
-        match std::str::from_utf8(&self.scratch) {
-            Ok(_) if !self.scratch.contains(&0) => Ok(()),
-            Ok(_) => Err(invalid_bytes(&[0])),
-            Err(error) => Err(invalid_utf8(&self.scratch, &error)),
+    /// `columns`: how many fields a line should have.
+    pub(super) fn new(options: &CopyOptions, columns: usize) -> Self {
+        Self {
+            format: options.format,
+            delimiter: options.delimiter,
+            quote: options.quote,
+            escape: options.escape,
+            null: options.null.clone(),
+            fields: Vec::with_capacity(columns),
+            kept_max: columns,
+            count: 0,
+            decoded: String::new(),
+            raw: Vec::new(),
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.fields.len()
+    /// How many fields the line has.
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 
-    /// A field's text; `None` is NULL. `line` is the one that was cut.
-    pub(super) fn get<'a>(&'a self, index: usize, line: &'a str) -> Option<&'a str> {
+    /// The value of a field of `line`, the line split last; `None` is NULL.
+    pub(super) fn value<'a>(&'a self, line: &'a str, index: usize) -> Option<&'a str> {
         match self.fields.get(index)? {
             Field::Null => None,
-            Field::Plain(range) => line.get(range.clone()),
-            Field::Converted(range) => self.scratch.get(range.clone()).and_then(|bytes| std::str::from_utf8(bytes).ok()),
+            Field::Plain(from, to) => Some(&line[*from..*to]),
+            Field::Decoded(from, to) => Some(&self.decoded[*from..*to]),
         }
     }
 
-    fn cut_text(&mut self, line: &[u8], options: &CopyOptions) {
-        let mut at = 0;
-        loop {
-            let (start, from) = (at, self.scratch.len());
-            let mut copied = start;
-            let end = loop {
-                match memchr2(options.delimiter, b'\\', &line[at..]) {
-                    None => break line.len(),
-                    Some(offset) if line[at + offset] == options.delimiter => break at + offset,
-                    Some(offset) => {
-                        self.scratch.extend_from_slice(&line[copied..at + offset]);
-                        at = self.escape(line, at + offset + 1);
-                        copied = at;
-                    }
+    /// Splits a line. `special`: it has backslashes (text) or quotes (csv).
+    ///
+    /// # Errors
+    /// 22P04 for a quote that is not closed; 22021 if escapes give no UTF-8.
+    pub(super) fn split(&mut self, line: &str, special: bool) -> Result<(), SqlError> {
+        self.fields.clear();
+        self.decoded.clear();
+        self.count = 0;
+        if self.kept_max == 0 && line.is_empty() {
+            return Ok(());
+        }
+        if !special {
+            self.split_plain(line);
+            return Ok(());
+        }
+        let mut at = Some(0);
+        while let Some(from) = at {
+            at = match self.format {
+                CopyFormat::Text => self.text_field(line, from)?,
+                CopyFormat::Csv => self.csv_field(line, from)?,
+            };
+        }
+        Ok(())
+    }
+
+    fn split_plain(&mut self, line: &str) {
+        let mut from = 0;
+        for end in memchr::memchr_iter(self.delimiter, line.as_bytes()) {
+            self.plain(line, from, end);
+            from = end + 1;
+        }
+        self.plain(line, from, line.len());
+    }
+
+    fn push(&mut self, field: Field) {
+        self.count += 1;
+        if self.count <= self.kept_max {
+            self.fields.push(field);
+        }
+    }
+
+    fn plain(&mut self, line: &str, from: usize, to: usize) {
+        let is_null = line.as_bytes()[from..to] == *self.null.as_bytes();
+        self.push(if is_null { Field::Null } else { Field::Plain(from, to) });
+    }
+
+    /// Keeps what was decoded into `raw`.
+    fn decoded(&mut self) -> Result<(), SqlError> {
+        let value = decode::utf8(&self.raw)?;
+        let from = self.decoded.len();
+        self.decoded.push_str(value);
+        let to = self.decoded.len();
+        self.push(Field::Decoded(from, to));
+        Ok(())
+    }
+
+    /// Reads the field at `from`; returns where the next one starts.
+    fn text_field(&mut self, line: &str, from: usize) -> Result<Option<usize>, SqlError> {
+        let bytes = line.as_bytes();
+        let next = |end: usize| (end < bytes.len()).then_some(end + 1);
+        let mut at = match memchr2(self.delimiter, b'\\', &bytes[from..]) {
+            Some(found) if bytes[from + found] == b'\\' => from + found,
+            found => {
+                let end = found.map_or(bytes.len(), |found| from + found);
+                self.plain(line, from, end);
+                return Ok(next(end));
+            }
+        };
+        self.raw.clear();
+        self.raw.extend_from_slice(&bytes[from..at]);
+        let mut end = bytes.len();
+        while at < bytes.len() {
+            match bytes[at] {
+                b'\\' if at + 1 == bytes.len() => {
+                    // A backslash that ends the data stands for nothing.
+                    end = at;
+                    break;
                 }
-            };
-            let plain = copied == start;
-            self.fields.push(if line[start..end] == *options.null.as_bytes() {
-                self.scratch.truncate(from);
-                Field::Null
-            } else if plain {
-                Field::Plain(start..end)
-            } else {
-                self.scratch.extend_from_slice(&line[copied..end]);
-                Field::Converted(from..self.scratch.len())
-            });
-            if end == line.len() {
-                return;
-            }
-            at = end + 1;
-        }
-    }
-
-    /// What a backslash stands for with what follows it at `at`; returns where the text goes on.
-    fn escape(&mut self, line: &[u8], at: usize) -> usize {
-        let Some(byte) = line.get(at) else {
-            return at;
-        };
-        let digits = |from: usize, most: usize, radix: u32| {
-            let digits = line[from..].iter().take(most).map_while(|byte| char::from(*byte).to_digit(radix));
-            digits.fold((0, 0_u32), |(count, value), digit| (count + 1, value * radix + digit))
-        };
-        let (count, value) = match byte {
-            b'0'..=b'7' => digits(at, 3, 8),
-            b'x' => match digits(at + 1, 2, 16) {
-                (0, _) => (1, u32::from(b'x')),
-                (count, value) => (count + 1, value),
-            },
-            b'b' => (1, 8),
-            b'f' => (1, 12),
-            b'n' => (1, 10),
-            b'r' => (1, 13),
-            b't' => (1, 9),
-            b'v' => (1, 11),
-            other => (1, u32::from(*other)),
-        };
-        self.scratch.push((value & 0xff) as u8);
-        at + count
-    }
-
-    fn cut_csv(&mut self, line: &[u8], options: &CopyOptions) -> Result<(), SqlError> {
-        let mut at = 0;
-        loop {
-            let (start, from) = (at, self.scratch.len());
-            let mut quoted = false;
-            let end = loop {
-                match memchr2(options.delimiter, options.quote, &line[at..]) {
-                    None => break line.len(),
-                    Some(offset) if line[at + offset] == options.delimiter => break at + offset,
-                    Some(offset) => {
-                        // What stands before the quote, or between two quoted parts.
-                        self.scratch.extend_from_slice(&line[at..at + offset]);
-                        quoted = true;
-                        at = self.unquote(line, at + offset + 1, options)?;
-                    }
+                b'\\' => {
+                    let (byte, length) = unescape(&bytes[at + 1..]);
+                    self.raw.push(byte);
+                    at += 1 + length;
                 }
-            };
-            self.fields.push(if quoted {
-                self.scratch.extend_from_slice(&line[at..end]);
-                Field::Converted(from..self.scratch.len())
-            } else if line[start..end] == *options.null.as_bytes() {
-                Field::Null
-            } else {
-                Field::Plain(start..end)
-            });
-            if end == line.len() {
-                return Ok(());
+                byte if byte == self.delimiter => {
+                    end = at;
+                    break;
+                }
+                _ => {
+                    let plain = memchr2(self.delimiter, b'\\', &bytes[at..]).unwrap_or(bytes.len() - at);
+                    self.raw.extend_from_slice(&bytes[at..at + plain]);
+                    at += plain;
+                }
             }
-            at = end + 1;
+        }
+        // The null string is compared before escapes are resolved.
+        if bytes[from..end] == *self.null.as_bytes() {
+            self.push(Field::Null);
+        } else {
+            self.decoded()?;
+        }
+        Ok(if bytes.get(end) == Some(&self.delimiter) { next(end) } else { None })
+    }
+
+    /// As [`Fields::text_field`]. Quoted and other parts may follow each other in one field.
+    fn csv_field(&mut self, line: &str, from: usize) -> Result<Option<usize>, SqlError> {
+        let bytes = line.as_bytes();
+        let mut at = from;
+        self.raw.clear();
+        let mut quoted = false;
+        loop {
+            let found = memchr2(self.delimiter, self.quote, &bytes[at..]);
+            let end = found.map_or(bytes.len(), |found| at + found);
+            let opens = found.is_some() && bytes[end] == self.quote;
+            if !quoted && !opens {
+                self.plain(line, from, end);
+                return Ok(found.map(|_| end + 1));
+            }
+            self.raw.extend_from_slice(&bytes[at..end]);
+            if !opens {
+                self.decoded()?;
+                return Ok(found.map(|_| end + 1));
+            }
+            let first = !quoted && end == from;
+            quoted = true;
+            // The usual case: one quoted part without anything to resolve is the whole field.
+            if let (true, Some((close, next))) = (first, self.simple_quoted(bytes, end + 1)) {
+                self.push(Field::Plain(end + 1, close));
+                return Ok(next);
+            }
+            at = self.quoted_part(bytes, end + 1)?;
         }
     }
 
-    /// The text within quotes from `at`; returns where the line goes on after the closing one.
-    fn unquote(&mut self, line: &[u8], mut at: usize, options: &CopyOptions) -> Result<usize, SqlError> {
+    /// If the quote closed at the next quote or escape ends the field: where it is, and where the next field starts.
+    fn simple_quoted(&self, bytes: &[u8], from: usize) -> Option<(usize, Option<usize>)> {
+        let close = from + memchr2(self.quote, self.escape, &bytes[from..])?;
+        if bytes[close] != self.quote {
+            return None;
+        }
+        match bytes.get(close + 1) {
+            None => Some((close, None)),
+            Some(byte) if *byte == self.delimiter => Some((close, Some(close + 2))),
+            Some(_) => None,
+        }
+    }
+
+    /// Decodes up to the closing quote; returns where to go on.
+    fn quoted_part(&mut self, bytes: &[u8], from: usize) -> Result<usize, SqlError> {
+        let mut at = from;
         loop {
-            let Some(offset) = memchr2(options.quote, options.escape, &line[at..]) else {
-                let message = "unterminated CSV quoted field";
-                return Err(SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, message));
+            let Some(found) = memchr2(self.quote, self.escape, &bytes[at..]) else {
+                return Err(SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, "unterminated CSV quoted field"));
             };
-            self.scratch.extend_from_slice(&line[at..at + offset]);
-            at += offset;
-            let byte = line[at];
-            let next = line.get(at + 1).copied();
-            if byte == options.escape
-                && let Some(next) = next.filter(|next| *next == options.quote || *next == options.escape)
-            {
-                self.scratch.push(next);
-                at += 2;
-                continue;
-            }
+            self.raw.extend_from_slice(&bytes[at..at + found]);
+            at += found;
+            let byte = bytes[at];
             at += 1;
-            if byte == options.quote {
+            if byte == self.escape {
+                if let Some(next) = bytes.get(at).copied().filter(|next| *next == self.escape || *next == self.quote) {
+                    self.raw.push(next);
+                    at += 1;
+                    continue;
+                }
+            }
+            if byte == self.quote {
                 return Ok(at);
             }
-            self.scratch.push(byte);
+            self.raw.push(byte);
         }
     }
 }
 
-/// 22021 for bytes that are no UTF-8.
-pub(super) fn invalid_utf8(bytes: &[u8], error: &std::str::Utf8Error) -> SqlError {
-    let start = error.valid_up_to();
-    // As many bytes as the first one promises.
-    let length = match bytes[start] {
-        0xc0..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf7 => 4,
-        _ => 1,
-    };
-    invalid_bytes(&bytes[start..bytes.len().min(start + length)])
-}
-
-/// 22021 for these bytes.
-pub(super) fn invalid_bytes(bytes: &[u8]) -> SqlError {
-    let hex: Vec<String> = bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
-    let message = format!("invalid byte sequence for encoding \"UTF8\": {}", hex.join(" "));
-    SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, message)
+/// What the characters after a backslash mean, and how many there are. `bytes` is not empty.
+fn unescape(bytes: &[u8]) -> (u8, usize) {
+    let first = bytes[0];
+    match first {
+        b'0'..=b'7' => {
+            let digits = bytes.iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7'));
+            let (value, length) = digits.fold((0_u16, 0), |(value, length), digit| {
+                (value * 8 + u16::from(digit - b'0'), length + 1)
+            });
+            ((value & 0xFF) as u8, length)
+        }
+        b'x' => {
+            let digits = bytes[1..].iter().take(2).map_while(|byte| char::from(*byte).to_digit(16));
+            let (value, length) = digits.fold((0_u32, 1), |(value, length), digit| (value * 16 + digit, length + 1));
+            if length == 1 { (b'x', 1) } else { ((value & 0xFF) as u8, length) }
+        }
+        b'b' => (0x08, 1),
+        b'f' => (0x0C, 1),
+        b'n' => (b'\n', 1),
+        b'r' => (b'\r', 1),
+        b't' => (b'\t', 1),
+        b'v' => (0x0B, 1),
+        other => (other, 1),
+    }
 }

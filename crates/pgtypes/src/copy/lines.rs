@@ -1,285 +1,287 @@
-//! Cuts COPY's data into lines, wherever its pieces were cut (`CopyReadLineText` in PostgreSQL's `copyfromparse.c`).
+//! Where the lines of COPY data end (`CopyReadLineText`): newline styles, newlines in quotes, the end-of-copy marker.
 //!
-//! A line of csv goes on inside quotes. What the fields of a line are is not decided here.
+//! Bytes are looked at once, however the data is cut. What stands in a line is read by [`super::fields`].
 
-use std::ops::Range;
+use memchr::{memchr2, memchr3};
 
-use memchr::memchr3;
-
-use super::options::{CopyFormat, CopyOptions};
+use crate::copy::options::{CopyFormat, CopyOptions};
 use crate::diagnostic::SqlError;
 use crate::sqlstate::SqlState;
 
-/// The longest line, in bytes (`MaxAllocSize`).
-const LINE_BYTES_MAX: usize = 0x3FFF_FFFF;
+/// One line, without its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    /// Offset of the first byte.
+    pub(super) start: usize,
+    /// Offset behind the last byte.
+    pub(super) end: usize,
+    /// The 1-based number PostgreSQL gives it in errors.
+    pub(super) number: u64,
+    /// Whether it has backslashes (text) or quotes (csv).
+    pub(super) special: bool,
+}
 
-/// How lines end: as the first one did.
+/// How lines end; the first end decides for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    Newline,
-    Return,
-    Both,
+enum Newline {
+    Lf,
+    Cr,
+    CrLf,
 }
 
-/// What was found at a place that may end a line.
-enum Found {
-    /// More data is needed to tell.
-    Unclear,
-    /// The line goes on after this many bytes.
-    Data(usize),
-    /// The line ends here, with an ending of this many bytes.
-    End(usize),
-    /// The marker that ends all data stands here.
-    Marker,
-}
-
-/// Data that waits to be cut, and how far it was looked at.
+/// Finds lines in a buffer that grows at its end.
 #[derive(Debug)]
 pub(super) struct Lines {
-    buffer: Vec<u8>,
-    /// Where the next line begins.
+    csv: bool,
+    quote: u8,
+    /// `None` when the quote escapes itself: then it is enough to know whether their number is even.
+    escape: Option<u8>,
+    newline: Option<Newline>,
+    /// Where the current line starts.
     start: usize,
-    /// How far that line was looked at.
+    /// Where to look on.
     at: usize,
-    /// Quote and escape of csv; the escape is left out where it is the quote.
-    quoting: Option<(u8, Option<u8>)>,
-    in_quotes: bool,
-    escaped: bool,
-    ending: Option<Ending>,
-    /// The line that is being read, as PostgreSQL counts them: newlines within quotes count.
+    /// Number of the current line.
     number: u64,
-    begun: bool,
-    /// The marker was seen: what follows does not count.
+    special: bool,
+    inside: bool,
+    escaped: bool,
+    /// Whether the current line is known not to be the end-of-copy marker (csv).
+    ordinary: bool,
     ended: bool,
+}
+
+/// What a backslash turned out to be.
+enum Marker {
+    /// More data is needed to know.
+    Unknown,
+    /// Something else.
+    Other,
+    /// The end of the data.
+    End,
 }
 
 impl Lines {
     pub(super) fn new(options: &CopyOptions) -> Self {
-        let quoting = match options.format {
-            CopyFormat::Text => None,
-            CopyFormat::Csv => Some((options.quote, Some(options.escape).filter(|escape| *escape != options.quote))),
-        };
         Self {
-            buffer: Vec::new(),
+            csv: options.format == CopyFormat::Csv,
+            quote: options.quote,
+            escape: (options.escape != options.quote).then_some(options.escape),
+            newline: None,
             start: 0,
             at: 0,
-            quoting,
-            in_quotes: false,
+            number: 1,
+            special: false,
+            inside: false,
             escaped: false,
-            ending: None,
-            number: 0,
-            begun: false,
+            ordinary: false,
             ended: false,
         }
     }
 
-    /// Takes more data.
-    pub(super) fn push(&mut self, data: &[u8]) {
-        if self.ended {
-            return;
-        }
-        if self.start > 0 {
-            self.buffer.drain(..self.start);
-            self.at -= self.start;
-            self.start = 0;
-        }
-        self.buffer.extend_from_slice(data);
+    /// Where the line that is not complete yet starts: everything before was given out.
+    pub(super) fn start(&self) -> usize {
+        self.start
     }
 
-    /// The number of the line last begun, from 1.
+    /// Number of the line being read.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// What [`Self::next`] found, until more data is pushed.
-    pub(super) fn bytes(&self, line: Range<usize>) -> &[u8] {
-        &self.buffer[line]
+    /// Whether nothing more is read: the end-of-copy marker was seen.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
     }
 
-    /// The next line without its ending; `None` when it is not complete. `last`: there is no more data.
+    /// The buffer lost its first bytes, none of them behind [`Lines::start`].
+    pub(super) fn shift(&mut self, bytes: usize) {
+        self.start -= bytes;
+        self.at -= bytes;
+    }
+
+    /// The next line; `None` if it is not complete, or at the end of the data. `last`: no more data will come.
     ///
     /// # Errors
-    /// 22P04 for an ending unlike those before and for a marker that is none; 54000 for a line that is too long.
-    pub(super) fn next(&mut self, last: bool) -> Result<Option<Range<usize>>, SqlError> {
-        if self.ended || (self.start == self.buffer.len()) {
+    /// 22P04 for newlines of different styles and a broken end-of-copy marker, without context.
+    pub(super) fn next(&mut self, buffer: &[u8], last: bool) -> Result<Option<Line>, SqlError> {
+        if self.ended {
             return Ok(None);
         }
-        if !self.begun {
-            self.begun = true;
-            self.number += 1;
+        let line = if self.csv { self.next_csv(buffer, last)? } else { self.next_text(buffer, last)? };
+        if line.is_some() || !last || self.ended {
+            return Ok(line);
         }
+        self.ended = true;
+        Ok((self.start < buffer.len()).then(|| self.line_to(buffer.len(), buffer.len())))
+    }
+
+    fn next_text(&mut self, buffer: &[u8], last: bool) -> Result<Option<Line>, SqlError> {
         loop {
-            let Some(place) = self.special() else {
-                return self.rest(last);
+            let Some(found) = memchr3(b'\n', b'\r', b'\\', &buffer[self.at..]) else {
+                self.at = buffer.len();
+                return Ok(None);
             };
-            match self.look(place, last)? {
-                Found::Unclear => {
-                    self.at = place;
+            self.at += found;
+            if buffer[self.at] != b'\\' {
+                return self.line_end(buffer, last);
+            }
+            self.special = true;
+            match self.marker(buffer, last)? {
+                Marker::Unknown => return Ok(None),
+                Marker::End => return Ok(self.end_of_copy()),
+                // The character after a backslash ends nothing, whatever it is.
+                Marker::Other => self.at = (self.at + 2).min(buffer.len()),
+            }
+        }
+    }
+
+    fn next_csv(&mut self, buffer: &[u8], last: bool) -> Result<Option<Line>, SqlError> {
+        if !self.ordinary && buffer.get(self.start) == Some(&b'\\') {
+            match self.marker(buffer, last)? {
+                Marker::Unknown => return Ok(None),
+                Marker::End => return Ok(self.end_of_copy()),
+                Marker::Other => {}
+            }
+        }
+        self.ordinary = self.start < buffer.len();
+        loop {
+            if self.inside {
+                if !self.skip_quoted(buffer) {
                     return Ok(None);
                 }
-                Found::Data(bytes) => self.at = place + bytes,
-                Found::End(bytes) => return Ok(Some(self.cut(place, place + bytes))),
-                Found::Marker => {
-                    self.ended = true;
-                    let line = self.cut(place, place);
-                    return Ok(Some(line).filter(|line| !line.is_empty()));
-                }
+                continue;
             }
+            let Some(found) = memchr3(b'\n', b'\r', self.quote, &buffer[self.at..]) else {
+                self.at = buffer.len();
+                return Ok(None);
+            };
+            self.at += found;
+            if buffer[self.at] != self.quote {
+                return self.line_end(buffer, last);
+            }
+            self.at += 1;
+            self.special = true;
+            self.inside = true;
         }
     }
 
-    /// What is left when nothing special is.
-    fn rest(&mut self, last: bool) -> Result<Option<Range<usize>>, SqlError> {
-        let end = self.buffer.len();
-        if last {
-            return Ok(Some(self.cut(end, end)));
-        }
-        self.escaped &= self.at == end;
-        self.at = end;
-        if end - self.start > LINE_BYTES_MAX {
-            let message = format!("a line of COPY exceeds the maximum of {LINE_BYTES_MAX} bytes");
-            return Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
-        }
-        Ok(None)
-    }
-
-    /// Ends the line at `end`; the next begins at `next`.
-    fn cut(&mut self, end: usize, next: usize) -> Range<usize> {
-        let start = self.start;
-        self.start = next;
-        self.at = next;
-        self.begun = false;
-        self.escaped = false;
-        start..end
-    }
-
-    /// The next place that may mean something.
-    fn special(&self) -> Option<usize> {
-        let rest = &self.buffer[self.at..];
-        let found = match self.quoting {
-            None => memchr3(b'\n', b'\r', b'\\', rest),
-            Some((quote, escape)) if self.in_quotes => memchr3(quote, escape.unwrap_or(quote), self.counted(), rest),
-            // The marker counts at the beginning of a line only.
-            Some(_) if self.at == self.start && rest.first() == Some(&b'\\') => Some(0),
-            Some((quote, _)) => memchr3(b'\n', b'\r', quote, rest),
+    /// Goes on to the next character within quotes that matters; `false` when the buffer has none.
+    fn skip_quoted(&mut self, buffer: &[u8]) -> bool {
+        // PostgreSQL counts lines by carriage returns until it has seen how lines end.
+        let counted = if self.newline == Some(Newline::Lf) { b'\n' } else { b'\r' };
+        let rest = &buffer[self.at..];
+        let found = match self.escape {
+            None => memchr2(self.quote, counted, rest),
+            Some(escape) => memchr3(self.quote, escape, counted, rest),
         };
-        found.map(|offset| self.at + offset)
-    }
-
-    /// The byte that counts as a line within quotes.
-    fn counted(&self) -> u8 {
-        if self.ending == Some(Ending::Newline) { b'\n' } else { b'\r' }
-    }
-
-    fn look(&mut self, place: usize, last: bool) -> Result<Found, SqlError> {
-        let byte = self.buffer[place];
-        if let Some((quote, escape)) = self.quoting
-            && (self.in_quotes || byte == quote)
-        {
-            self.quoted(place, byte, quote, escape);
-            return Ok(Found::Data(1));
-        }
-        match byte {
-            b'\n' => self.newline(),
-            b'\r' => self.carriage_return(place, last),
-            _ => self.backslash(place, last),
-        }
-    }
-
-    /// A quote, or something within quotes.
-    fn quoted(&mut self, place: usize, byte: u8, quote: u8, escape: Option<u8>) {
-        self.escaped &= place == self.at;
-        if self.in_quotes && Some(byte) == escape {
+        let Some(found) = found else {
+            self.escaped &= rest.is_empty();
+            self.at = buffer.len();
+            return false;
+        };
+        self.escaped &= found == 0;
+        let byte = rest[found];
+        self.at += found + 1;
+        if Some(byte) == self.escape {
             self.escaped = !self.escaped;
+            return true;
         }
-        if byte == quote && !self.escaped {
-            self.in_quotes = !self.in_quotes;
-        }
-        if Some(byte) != escape {
-            self.escaped = false;
-        }
-        if self.in_quotes && byte == self.counted() {
+        if byte == self.quote {
+            self.inside = self.escaped;
+        } else {
             self.number += 1;
         }
+        self.escaped = false;
+        true
     }
 
-    fn newline(&mut self) -> Result<Found, SqlError> {
-        match self.ending {
-            None => self.ending = Some(Ending::Newline),
-            Some(Ending::Newline) => {}
-            Some(Ending::Return | Ending::Both) => return Err(self.literal("newline", "\\n")),
-        }
-        Ok(Found::End(1))
-    }
-
-    fn carriage_return(&mut self, place: usize, last: bool) -> Result<Found, SqlError> {
-        if self.ending == Some(Ending::Newline) {
-            return Err(self.literal("carriage return", "\\r"));
-        }
-        if self.ending == Some(Ending::Return) {
-            return Ok(Found::End(1));
-        }
-        match self.buffer.get(place + 1) {
-            None if !last => Ok(Found::Unclear),
-            Some(b'\n') => {
-                self.ending = Some(Ending::Both);
-                Ok(Found::End(2))
+    /// At a newline or a carriage return outside quotes.
+    fn line_end(&mut self, buffer: &[u8], last: bool) -> Result<Option<Line>, SqlError> {
+        if buffer[self.at] == b'\n' {
+            if matches!(self.newline, Some(Newline::Cr | Newline::CrLf)) {
+                return Err(self.stray("newline", "\\n"));
             }
-            _ if self.ending == Some(Ending::Both) => Err(self.literal("carriage return", "\\r")),
-            _ => {
-                self.ending = Some(Ending::Return);
-                Ok(Found::End(1))
-            }
+            self.newline = Some(Newline::Lf);
+            return Ok(Some(self.line_to(self.at, self.at + 1)));
+        }
+        match self.newline {
+            Some(Newline::Lf) => Err(self.stray("carriage return", "\\r")),
+            Some(Newline::Cr) => Ok(Some(self.line_to(self.at, self.at + 1))),
+            None | Some(Newline::CrLf) => match buffer.get(self.at + 1) {
+                None if !last => Ok(None),
+                Some(b'\n') => {
+                    self.newline = Some(Newline::CrLf);
+                    Ok(Some(self.line_to(self.at, self.at + 2)))
+                }
+                _ if self.newline.is_some() => Err(self.stray("carriage return", "\\r")),
+                _ => {
+                    self.newline = Some(Newline::Cr);
+                    Ok(Some(self.line_to(self.at, self.at + 1)))
+                }
+            },
         }
     }
 
-    /// A backslash: in text it takes the next byte with it, unless both are the marker.
-    fn backslash(&self, place: usize, last: bool) -> Result<Found, SqlError> {
-        let csv = self.quoting.is_some();
-        match self.buffer.get(place + 1) {
-            None if last => return Ok(Found::Data(1)),
-            None => return Ok(Found::Unclear),
+    /// The current line, ending before `end`; the next one starts at `next`.
+    fn line_to(&mut self, end: usize, next: usize) -> Line {
+        let line = Line { start: self.start, end, number: self.number, special: self.special };
+        self.start = next;
+        self.at = next;
+        self.number += 1;
+        self.special = false;
+        self.inside = false;
+        self.escaped = false;
+        self.ordinary = false;
+        line
+    }
+
+    /// At the end-of-copy marker: what stands before it in its line is the last line.
+    fn end_of_copy(&mut self) -> Option<Line> {
+        self.ended = true;
+        (self.start < self.at).then(|| self.line_to(self.at, self.at))
+    }
+
+    /// Whether the backslash at `at` starts the end-of-copy marker.
+    fn marker(&self, buffer: &[u8], last: bool) -> Result<Marker, SqlError> {
+        let corrupt = || SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, "end-of-copy marker corrupt");
+        let mismatch = || {
+            let message = "end-of-copy marker does not match previous newline style";
+            SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, message)
+        };
+        let other = || if self.csv { Ok(Marker::Other) } else { Err(corrupt()) };
+        let byte = |offset: usize| buffer.get(self.at + offset).copied();
+        match byte(1) {
+            None if last => return Ok(Marker::Other),
+            None => return Ok(Marker::Unknown),
             Some(b'.') => {}
-            Some(_) => return Ok(Found::Data(if csv { 1 } else { 2 })),
+            Some(_) => return Ok(Marker::Other),
         }
-        let mut next = place + 2;
-        if self.ending == Some(Ending::Both) {
-            match self.buffer.get(next) {
-                None if !last => return Ok(Found::Unclear),
-                Some(b'\r') => next += 1,
-                _ if csv => return Ok(Found::Data(1)),
-                Some(b'\n') => return Err(other_ending()),
-                _ => return Err(corrupt()),
+        let mut end = 2;
+        if self.newline == Some(Newline::CrLf) {
+            match byte(2) {
+                None if !last => return Ok(Marker::Unknown),
+                Some(b'\r') => end = 3,
+                Some(b'\n') if !self.csv => return Err(mismatch()),
+                _ => return other(),
             }
         }
-        let found = match self.buffer.get(next) {
-            None if !last => return Ok(Found::Unclear),
-            Some(b'\n') => b'\n',
-            Some(b'\r') => b'\r',
-            _ if csv => return Ok(Found::Data(1)),
-            _ => return Err(corrupt()),
-        };
-        match self.ending {
-            Some(Ending::Newline | Ending::Both) if found != b'\n' => Err(other_ending()),
-            Some(Ending::Return) if found != b'\r' => Err(other_ending()),
-            _ => Ok(Found::Marker),
+        match (byte(end), self.newline) {
+            (None, _) if !last => Ok(Marker::Unknown),
+            (Some(b'\n'), None | Some(Newline::Lf | Newline::CrLf)) | (Some(b'\r'), None | Some(Newline::Cr)) => {
+                Ok(Marker::End)
+            }
+            (Some(b'\n' | b'\r'), _) => Err(mismatch()),
+            _ => other(),
         }
     }
 
-    fn literal(&self, what: &str, escape: &str) -> SqlError {
-        let (message, hint) = if self.quoting.is_some() {
-            (format!("unquoted {what} found in data"), format!("Use quoted CSV field to represent {what}."))
+    fn stray(&self, what: &str, escape: &str) -> SqlError {
+        let (kind, hint) = if self.csv {
+            ("unquoted", format!("Use quoted CSV field to represent {what}."))
         } else {
-            (format!("literal {what} found in data"), format!("Use \"{escape}\" to represent {what}."))
+            ("literal", format!("Use \"{escape}\" to represent {what}."))
         };
-        SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, message).hint(hint)
+        SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, format!("{kind} {what} found in data")).hint(hint)
     }
-}
-
-fn corrupt() -> SqlError {
-    SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, "end-of-copy marker corrupt")
-}
-
-fn other_ending() -> SqlError {
-    SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, "end-of-copy marker does not match previous newline style")
 }

@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(parse("1.005", ty).as_deref(), Ok("101"));
         assert_eq!(parse("-1.005", ty).as_deref(), Ok("-101"));
         assert_eq!(parse("99.994", ty).as_deref(), Ok("9999"));
-        assert_eq!(parse("99.995", ty).as_deref(), Err("numeric field overflow"));
+        assert_eq!(parse("99.995", ty), Err("numeric field overflow".to_owned()));
         assert_eq!(parse("1e1", ty).as_deref(), Ok("1000"));
         assert_eq!(parse(".5", ty).as_deref(), Ok("50"));
         assert_eq!(parse("5.", ty).as_deref(), Ok("500"));
