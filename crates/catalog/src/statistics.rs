@@ -323,10 +323,12 @@ mod tests {
                 bounds(&merged("decimal(5,2)", &files)),
                 (Some("-999.99"), Some("999.99"))
             );
-            assert_eq!(bounds(&merged("decimal(2,2)", &files)), (Some("-0.99"), Some("0.99")));
             assert_eq!(bounds(&merged("decimal(3,0)", &files)), (Some("-999"), Some("999")));
             assert_eq!(bounds(&merged("interval", &files)), (None, None));
         }
+        let fraction = (file(2, 0, Some(("0.10", "0.20"))), 2);
+        let stats = merged("decimal(2,2)", &[fraction, unknown]);
+        assert_eq!(bounds(&stats), (Some("-0.99"), Some("0.99")));
         for lake_type in [
             "boolean",
             "int64",

@@ -10,6 +10,7 @@ mod context;
 mod engine;
 mod error;
 mod execute;
+mod interrupt;
 mod memory;
 mod outcome;
 mod planner;

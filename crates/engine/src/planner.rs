@@ -12,9 +12,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::interrupt::interruptible;
 use crate::memory::{Memory, StatementMemory};
 use crate::rows::guarded;
 use crate::rules;
@@ -65,6 +67,8 @@ impl Planner {
     pub(crate) fn operators(&self, plan: LogicalPlan, query_id: u64, runtime: &Handle) -> Result<Operators> {
         let root = runtime.block_on(self.state.create_physical_plan(&plan))?;
         drop(plan);
+        let stop = CancellationToken::new();
+        let root = interruptible(root, &stop)?;
         let memory = StatementMemory::new(&self.memory);
         let environment = RuntimeEnv { memory_pool: Arc::clone(&memory) as _, ..self.environment.as_ref().clone() };
         let task = TaskContext::new(
@@ -77,7 +81,7 @@ impl Planner {
             self.state.window_functions().clone(),
             Arc::new(environment),
         );
-        Ok(Operators { root, task: Arc::new(task), memory })
+        Ok(Operators { root, task: Arc::new(task), memory, stop })
     }
 }
 
@@ -93,9 +97,15 @@ pub(crate) struct Operators {
     pub(crate) root: Arc<dyn ExecutionPlan>,
     task: Arc<TaskContext>,
     memory: Arc<StatementMemory>,
+    stop: CancellationToken,
 }
 
 impl Operators {
+    /// Raised to end what they do at once; whoever lets go of their rows raises it.
+    pub(crate) fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Starts them. Rows come in the order the query asks for. Belongs into a task of the engine's runtime, where what the
     /// operators start runs as well.
     pub(crate) fn start(&self) -> Result<SendableRecordBatchStream> {

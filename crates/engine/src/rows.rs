@@ -52,7 +52,8 @@ impl RowStream {
     ) -> Result<Self> {
         check(&operators.root.schema(), columns)?;
         let (sender, batches) = mpsc::channel(AHEAD);
-        let task = runtime.spawn(drive(operators, sender, permit));
+        let stop = operators.stop();
+        let task = runtime.spawn(drive(operators, sender, permit)).stopping(stop);
         Ok(Self { batches, task: Some(task), cancelled: Box::pin(cancel.cancelled_owned()), record })
     }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use crate::error::{Error, Result};
@@ -79,7 +80,7 @@ impl Runtime {
 
     /// Runs a future on the engine's threads until it is done or the task is dropped.
     pub(crate) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
-        Task { inner: self.handle.spawn(work.in_current_span()) }
+        Task { inner: self.handle.spawn(work.in_current_span()), stop: None }
     }
 }
 
@@ -96,6 +97,16 @@ impl Drop for Runtime {
 #[derive(Debug)]
 pub(crate) struct Task<T> {
     inner: JoinHandle<T>,
+    stop: Option<DropGuard>,
+}
+
+impl<T> Task<T> {
+    /// Raises `stop` as well when it is dropped: an operator in a long loop does not notice anything else.
+    #[must_use]
+    pub(crate) fn stopping(mut self, stop: CancellationToken) -> Self {
+        self.stop = Some(stop.drop_guard());
+        self
+    }
 }
 
 impl<T> Future for Task<T> {
@@ -111,6 +122,7 @@ impl<T> Future for Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
+        drop(self.stop.take());
         self.inner.abort();
     }
 }

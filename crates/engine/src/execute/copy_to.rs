@@ -102,7 +102,7 @@ pub(crate) async fn to_file(
     let access = engine.file_access(context);
     let permit = engine.admit().await?;
     let operators = engine.operators(query, context.query_id).await?;
-    let settings = context.info.settings.clone();
+    let (settings, stop) = (context.info.settings.clone(), operators.stop());
     let written = engine.runtime().spawn(async move {
         let _permit = permit;
         let target = File { access, path };
@@ -112,7 +112,7 @@ pub(crate) async fn to_file(
             CopyEncoding::Json => lines(&target, operators, &columns, &settings).await,
         }
     });
-    Ok(Outcome::command(format!("COPY {}", written.await??)))
+    Ok(Outcome::command(format!("COPY {}", written.stopping(stop).await??)))
 }
 
 /// Where a file goes.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use futures::StreamExt;
 use kura_pgtypes::PgType;
@@ -72,12 +73,13 @@ pub(crate) async fn run(
     let mut explained = plan(engine, query, around, options, query_id).await?;
     if options.analyze {
         let operators = explained.operators.clone();
+        let stop = operators.stop();
         // The turn ends with the run, not with this future.
         let running = engine.runtime().spawn(async move {
             let outcome = execute(&operators).await;
             outcome.map(|run| (run, permit))
         });
-        let (run, returned) = running.await??;
+        let (run, returned) = running.stopping(stop).await??;
         explained.run = Some(run);
         permit = returned;
     }
@@ -138,7 +140,7 @@ impl Explained {
             lines.push(around.clone());
             depth = 1;
         }
-        self.operator(self.operators.root.as_ref(), depth, &mut lines);
+        self.operator(visible(&self.operators.root), depth, &mut lines);
         if let Some(logical) = &self.logical {
             lines.push("Logical plan:".to_owned());
             lines.extend(logical.lines().map(|line| format!("  {}", readable(line))));
@@ -165,12 +167,12 @@ impl Explained {
             }
         }
         for child in operator.children() {
-            self.operator(child.as_ref(), depth + 1, lines);
+            self.operator(visible(child), depth + 1, lines);
         }
     }
 
     fn json(&self) -> Result<String> {
-        let mut plan = self.operator_json(self.operators.root.as_ref());
+        let mut plan = self.operator_json(visible(&self.operators.root));
         if let Some(around) = &self.around {
             plan = json!({ "Node Type": "Insert", "Detail": around, "Plans": [plan] });
         }
@@ -197,7 +199,7 @@ impl Explained {
             node.insert("Actual Rows".to_owned(), json!(figures.rows));
             node.insert("Actual Total Time".to_owned(), json!(figures.time.map(millis)));
         }
-        let children: Vec<Value> = operator.children().into_iter().map(|child| self.operator_json(child.as_ref())).collect();
+        let children: Vec<Value> = operator.children().into_iter().map(|child| self.operator_json(visible(child))).collect();
         if !children.is_empty() {
             node.insert("Plans".to_owned(), Value::from(children));
         }
@@ -241,6 +243,14 @@ struct OneLine<'a> {
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.operator.fmt_as(self.format, f)
+    }
+}
+
+/// The operator itself where it is wrapped for the sake of cancellation.
+fn visible(operator: &Arc<dyn ExecutionPlan>) -> &dyn ExecutionPlan {
+    match operator.downcast_ref::<CooperativeExec>() {
+        Some(wrapper) => visible(wrapper.input()),
+        None => operator.as_ref(),
     }
 }
 

@@ -42,9 +42,9 @@ async fn fill(engine: &Engine, table: Arc<Table>, source: Query, context: &State
     let permit = engine.admit().await?;
     let operators = engine.operators(source, context.query_id).await?;
     let settings = context.info.settings.clone();
-    let target = Arc::clone(&table);
+    let (target, stop) = (Arc::clone(&table), operators.stop());
     let load = load(engine, &table, permit, async move { Ok(checked(operators.start()?, target, settings)) });
-    publish(engine, &table, load.await??, context).await
+    publish(engine, &table, load.stopping(stop).await??, context).await
 }
 
 /// Writes rows into new files of a table, on the engine's threads. `rows` is awaited there as well.

@@ -39,6 +39,7 @@ pub(crate) async fn start(engine: &Engine, query: Query, context: StatementConte
 /// What computing it fails with.
 pub(crate) async fn value(engine: &Engine, query: Query, query_id: u64) -> Result<ScalarValue> {
     let operators = engine.operators(query, query_id).await?;
+    let stop = operators.stop();
     let first = engine.runtime().spawn(async move {
         let mut rows = operators.start()?;
         while let Some(batch) = rows.next().await {
@@ -51,5 +52,5 @@ pub(crate) async fn value(engine: &Engine, query: Query, query_id: u64) -> Resul
         }
         Err(Error::new(SqlState::INTERNAL_ERROR, "a value without a row"))
     });
-    first.await?
+    first.stopping(stop).await?
 }

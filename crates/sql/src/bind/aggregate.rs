@@ -83,6 +83,10 @@ impl Binder<'_> {
                 "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
             ));
         }
+        if distinct && order_by.is_empty() && matches!(name, "array_agg" | "string_agg") {
+            // PostgreSQL finds the distinct values by sorting them, and clients have come to see them sorted.
+            order_by.extend(args.first().map(|value| SortExpr::new(value.clone(), true, false)));
+        }
         let expr = AggregateFunction {
             func: overload.build(&self.context.info, &types, descending),
             params: AggregateFunctionParams { args, distinct, filter: filter.map(Box::new), order_by, null_treatment: None },

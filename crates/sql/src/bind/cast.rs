@@ -164,7 +164,8 @@ impl Binder<'_> {
             return self.object_identifier(text, ty);
         }
         // Casting to varchar(n) cuts; only storing refuses.
-        let wanted = if is_text(ty) && ty.char_length().is_some() { ty.with_typmod(-1) } else { ty };
+        let cut = (is_text(ty) && ty.char_length().is_some()) || (ty.scalar != Scalar::Numeric && ty.typmod != -1);
+        let wanted = if cut { ty.with_typmod(-1) } else { ty };
         let mut builder = decode::ColumnBuilder::new(wanted, &self.context.info.settings);
         builder.append_text(text).map_err(|error| self.not_this_literal(error))?;
         let literal = Typed::new(lit(ScalarValue::try_from_array(&builder.finish(), 0)?), wanted);
@@ -267,7 +268,7 @@ fn same_values(from: PgType, to: PgType) -> bool {
         return match from.scalar {
             Scalar::Numeric => to.typmod == -1,
             Scalar::Varchar | Scalar::Bpchar => to.typmod == -1,
-            _ => true,
+            _ => to.typmod == -1 || from.typmod == to.typmod,
         };
     }
     let plain = |ty: PgType| matches!(ty.scalar, Scalar::Text | Scalar::Varchar);

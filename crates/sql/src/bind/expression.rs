@@ -223,6 +223,8 @@ impl Binder<'_> {
         }
         let operand = self.expr(inner, at)?;
         let operand = self.settle(operand)?;
+        // A void value is not NULL in PostgreSQL, though nothing else is known of it.
+        let negated = negated != (operand.ty == PgType::VOID);
         let boxed = Box::new(operand.expr);
         Ok(Typed::bool(if negated { Expr::IsNotNull(boxed) } else { Expr::IsNull(boxed) }))
     }

@@ -66,11 +66,51 @@ impl Binder<'_> {
         if !window_functions(&name).is_empty() && scalar_functions(&name).is_empty() {
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("window function {name} requires an OVER clause")));
         }
+        let written = list.map(|l| l.args.as_slice()).unwrap_or_default();
+        if written.iter().any(|argument| matches!(argument, FunctionArg::Named { .. })) {
+            return self.named_call(&name, written, at);
+        }
         let mut arguments = Vec::new();
-        for argument in list.map(|l| l.args.as_slice()).unwrap_or_default() {
+        for argument in written {
             arguments.push(positional(argument)?);
         }
         self.call(&name, &arguments, at)
+    }
+
+    /// A call with `name => value`: arguments left out before a named one are zero, those behind it are not passed.
+    fn named_call(&self, name: &str, written: &[FunctionArg], at: At<'_>) -> Result<Typed> {
+        let mut given: Vec<(Option<String>, Typed)> = Vec::with_capacity(written.len());
+        for argument in written {
+            given.push(match argument {
+                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } => (Some(folded(name)), self.expr(expr, at)?),
+                other => (None, self.expr(positional(other)?, at)?),
+            });
+        }
+        for candidate in scalar_functions(name).iter().filter(|f| !f.argument_names.is_empty()) {
+            let mut places: Vec<Option<Typed>> = candidate.arguments.iter().map(|_| None).collect();
+            let fits = given.iter().enumerate().all(|(index, (key, value))| {
+                let place = match key {
+                    Some(key) => candidate.argument_names.iter().position(|n| n == key),
+                    None => Some(index),
+                };
+                match place.and_then(|p| places.get_mut(p)) {
+                    Some(slot @ None) => {
+                        *slot = Some(value.clone());
+                        true
+                    }
+                    _ => false,
+                }
+            });
+            let last = places.iter().rposition(Option::is_some).map_or(0, |p| p + 1);
+            let gaps = places.iter().take(last).any(Option::is_none);
+            if !fits || (gaps && candidate.optional < candidate.arguments.len()) || last + candidate.optional < candidate.arguments.len() {
+                continue;
+            }
+            let zero = || Typed::new(datafusion::logical_expr::lit(ScalarValue::Utf8View(Some("0".to_owned()))), PgType::UNKNOWN);
+            let arguments = places.into_iter().take(last).map(|place| place.unwrap_or_else(zero)).collect();
+            return self.build(candidate, arguments);
+        }
+        Err(missing(name, &given.into_iter().map(|(_, value)| value).collect::<Vec<_>>()))
     }
 
     /// A call of a function that is no aggregate, by name.
@@ -112,11 +152,16 @@ impl Binder<'_> {
     /// Coerces the arguments to what an overload declares and calls it.
     pub(crate) fn build(&self, function: &Function, arguments: Vec<Typed>) -> Result<Typed> {
         let arguments = self.declared(function.arguments, function.variadic, arguments)?;
-        let types: Vec<PgType> = arguments.iter().map(|a| a.ty).collect();
         let constants: Vec<Option<i64>> = arguments.iter().map(integer_constant).collect();
-        let udf = function.build(&self.context.info, &types, &constants);
+        Ok(self.built(function, arguments, &constants))
+    }
+
+    /// The call of an overload whose arguments have the declared types; `constants` may decide the result's type.
+    pub(crate) fn built(&self, function: &Function, arguments: Vec<Typed>, constants: &[Option<i64>]) -> Typed {
+        let types: Vec<PgType> = arguments.iter().map(|a| a.ty).collect();
+        let udf = function.build(&self.context.info, &types, constants);
         let expr = Expr::ScalarFunction(ScalarFunction { func: udf, args: arguments.into_iter().map(|a| a.expr).collect() });
-        Ok(Typed::new(expr, function.result(&types, &constants)))
+        Typed::new(expr, function.result(&types, constants))
     }
 
     /// Arguments cast to the declared types; polymorphic ones to the type they meet in.

@@ -50,12 +50,23 @@ impl Binder<'_> {
             return self.compare_rows(left, operator, right, at);
         }
         if *op == BinaryOperator::Overlaps {
-            return Err(Error::unsupported("OVERLAPS is not supported yet"));
+            return self.overlaps(left, right, at);
         }
         let (left, right) = (self.expr(left, at)?, self.expr(right, at)?);
         match comparison(op) {
             Some(operator) => self.compare(left, operator, right),
             None => self.operate(&symbol(op), left, right),
+        }
+    }
+
+    /// `(start, end) OVERLAPS (start, end)`.
+    fn overlaps(&self, left: &ast::Expr, right: &ast::Expr, at: At<'_>) -> Result<Typed> {
+        match (left, right) {
+            (ast::Expr::Tuple(left), ast::Expr::Tuple(right)) if left.len() == 2 && right.len() == 2 => {
+                let arguments: Vec<&ast::Expr> = left.iter().chain(right).collect();
+                self.call("overlaps", &arguments, at)
+            }
+            _ => Err(Error::new(SqlState::SYNTAX_ERROR, "wrong number of parameters on left side of OVERLAPS expression")),
         }
     }
 
@@ -72,6 +83,17 @@ impl Binder<'_> {
         }
         let left = self.coerce(left, ty)?;
         let right = self.coerce(right, ty)?;
+        // The engine puts NULL elements first, PostgreSQL last.
+        let by_elements = match operator {
+            Operator::Lt => Some("array_lt"),
+            Operator::LtEq => Some("array_le"),
+            Operator::Gt => Some("array_gt"),
+            Operator::GtEq => Some("array_ge"),
+            _ => None,
+        };
+        if let (true, Some(function)) = (ty.array, by_elements) {
+            return self.scalar_call(function, vec![left, right]);
+        }
         let (left, right) = (self.sort_value(left)?, self.sort_value(right)?);
         Ok(Typed::bool(binary_expr(left.expr, operator, right.expr)))
     }

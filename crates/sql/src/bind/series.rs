@@ -102,7 +102,7 @@ impl Binder<'_> {
         if at.clause != Clause::Select && at.clause != Clause::OrderBy {
             return Err(Error::unsupported(format!("set-returning functions are not allowed in {}", at.clause.words())));
         }
-        let ty = list.ty.element().unwrap_or(list.ty);
+        let ty = series_element(name, list.ty);
         self.collect(group::List::Series, list.expr, name, ty)
     }
 
@@ -183,7 +183,7 @@ impl Binder<'_> {
         }
         for list in lists.into_iter().rev() {
             let column = self.fresh_column(function);
-            let ty = list.ty.element().unwrap_or(list.ty);
+            let ty = series_element(function, list.ty);
             columns.insert(0, QueryColumn { name: function.to_owned(), ty, column: column.clone(), origin: None });
             pairs.insert(0, (list.expr, column));
         }
@@ -195,6 +195,11 @@ impl Binder<'_> {
         let one = LogicalPlanBuilder::empty(true).build()?;
         Ok(Factor::Relation(expand(one, pairs, JoinType::Inner)?, scope))
     }
+}
+
+/// The type of the values a set-returning function yields. `regexp_matches` yields arrays.
+fn series_element(function: &str, list: PgType) -> PgType {
+    if function == "regexp_matches" { list } else { list.element().unwrap_or(list) }
 }
 
 /// The columns of a function in FROM: an alias names the relation, and the column too when there is one.

@@ -9,6 +9,7 @@ use kura_pgtypes::{PgType, Scalar, SqlState};
 
 use super::Binder;
 use super::expression::At;
+use super::function::{Choice, choose};
 use super::typed::{Typed, common_of};
 use crate::{Error, Result};
 
@@ -159,8 +160,15 @@ impl Binder<'_> {
     pub(crate) fn extract(&self, field: &ast::DateTimeField, expr: &ast::Expr, at: At<'_>) -> Result<Typed> {
         let field = field.to_string().trim_matches(['\'', '"']).to_lowercase();
         let value = self.expr(expr, at)?;
-        let field = Typed::new(lit(ScalarValue::Utf8View(Some(field))), PgType::TEXT);
-        self.scalar_call("extract", vec![field, value])
+        let text = Typed::new(lit(ScalarValue::Utf8View(Some(field.clone()))), PgType::TEXT);
+        let arguments = vec![text, value];
+        let Choice::One(function) = choose(kura_functions::scalar_functions("extract"), &arguments) else {
+            return self.scalar_call("extract", arguments);
+        };
+        let arguments = self.declared(function.arguments, function.variadic, arguments)?;
+        let source = arguments.last().map_or(PgType::TIMESTAMP, |a| a.ty);
+        let scale = kura_functions::datetime::extract_scale(&field, source);
+        Ok(self.built(function, arguments, &[Some(scale), None]))
     }
 
     /// `SUBSTRING(text FROM start FOR length)`, `SUBSTRING(text FROM pattern)`.

@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::Field;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Spans};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
-use datafusion::logical_expr::{Case, Expr, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit};
+use datafusion::logical_expr::{Case, Expr, LogicalPlan, LogicalPlanBuilder, Operator, SortExpr, Subquery, lit};
 use datafusion::sql::sqlparser::ast;
 use kura_pgtypes::{PgType, SqlState};
 
@@ -145,7 +145,11 @@ impl Binder<'_> {
         let (plan, column) = self.one_column(query, at)?;
         let element = if column.ty == PgType::UNKNOWN { PgType::TEXT } else { column.ty };
         let ty = element.array_of();
-        let aggregate = self.aggregate_of("array_agg", vec![Typed::new(Expr::Column(column.column.clone()), element)])?;
+        let mut aggregate = self.aggregate_of("array_agg", vec![Typed::new(Expr::Column(column.column.clone()), element)])?;
+        let (plan, order_by) = with_sort_keys(plan)?;
+        if let Expr::AggregateFunction(call) = &mut aggregate.expr {
+            call.params.order_by = order_by;
+        }
         let name = self.fresh("array");
         let plan = LogicalPlanBuilder::from(plan).aggregate(Vec::<Expr>::new(), vec![aggregate.expr.alias(name.clone())])?.build()?;
         let list = Expr::ScalarSubquery(subquery(plan));
@@ -162,6 +166,31 @@ impl Binder<'_> {
         let name = self.fresh("count");
         let count = datafusion::functions_aggregate::expr_fn::count(lit(1_i64)).alias(name);
         Ok(Expr::ScalarSubquery(subquery(builder.aggregate(Vec::<Expr>::new(), vec![count])?.build()?)))
+    }
+}
+
+/// A plan's own sort, with its keys among the plan's columns: the engine drops a sort below an aggregate, so the
+/// aggregate has to sort by them itself.
+fn with_sort_keys(plan: LogicalPlan) -> Result<(LogicalPlan, Vec<SortExpr>)> {
+    match plan {
+        LogicalPlan::Sort(sort) => {
+            let keys = sort.expr.clone();
+            Ok((LogicalPlan::Sort(sort), keys))
+        }
+        LogicalPlan::Projection(projection) => {
+            let (input, keys) = with_sort_keys(Arc::unwrap_or_clone(projection.input))?;
+            let mut exprs = projection.expr;
+            for key in &keys {
+                for column in key.expr.column_refs() {
+                    let column = Expr::Column(column.clone());
+                    if !exprs.contains(&column) {
+                        exprs.push(column);
+                    }
+                }
+            }
+            Ok((LogicalPlanBuilder::from(input).project(exprs)?.build()?, keys))
+        }
+        other => Ok((other, Vec::new())),
     }
 }
 

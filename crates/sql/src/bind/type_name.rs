@@ -34,9 +34,9 @@ pub(crate) fn resolve(ty: &DataType) -> Result<PgType> {
         DataType::Char(length) | DataType::Character(length) => PgType::bpchar(character_length(length.as_ref(), "char")?.unwrap_or(1)),
         DataType::Bytea => PgType::BYTEA,
         DataType::Date => PgType::DATE,
-        DataType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => PgType::TIME,
-        DataType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => PgType::TIMESTAMP,
-        DataType::Timestamp(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => PgType::TIMESTAMPTZ,
+        DataType::Time(p, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => seconds(PgType::TIME, *p),
+        DataType::Timestamp(p, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => seconds(PgType::TIMESTAMP, *p),
+        DataType::Timestamp(p, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => seconds(PgType::TIMESTAMPTZ, *p),
         DataType::Interval { .. } => PgType::INTERVAL,
         DataType::Uuid => PgType::UUID,
         DataType::JSON => PgType::JSON,
@@ -71,8 +71,16 @@ fn custom(name: &ObjectName, modifiers: &[String]) -> Result<PgType> {
         (PgType::VARCHAR, Some(n)) => Ok(PgType::varchar(bounded_length(n, "varchar")?)),
         (PgType::BPCHAR, Some(n)) => Ok(PgType::bpchar(bounded_length(n, "char")?)),
         (PgType::NUMERIC, Some(p)) => decimal(p, i64::try_from(number(1).unwrap_or(0)).unwrap_or(i64::MAX)),
-        (PgType::TIMESTAMP | PgType::TIMESTAMPTZ | PgType::TIME | PgType::INTERVAL, Some(_)) => Ok(ty),
+        (PgType::TIMESTAMP | PgType::TIMESTAMPTZ | PgType::TIME, Some(p)) => Ok(seconds(ty, Some(p))),
         _ => Err(Error::new(SqlState::SYNTAX_ERROR, format!("type modifier is not allowed for type \"{last}\""))),
+    }
+}
+
+/// A time type with so many digits behind the second; PostgreSQL takes more than six for six.
+fn seconds(ty: PgType, precision: Option<u64>) -> PgType {
+    match precision {
+        None => ty,
+        Some(precision) => ty.with_typmod(i32::try_from(precision.min(6)).unwrap_or(6)),
     }
 }
 

@@ -67,6 +67,9 @@ impl Binder<'_> {
             if parts.expr.params.distinct {
                 return Err(Error::unsupported("DISTINCT is not implemented for window functions"));
             }
+            if !parts.expr.params.order_by.is_empty() {
+                return Err(Error::unsupported("aggregate ORDER BY is not implemented for window functions"));
+            }
             let params = parts.expr.params;
             (WindowFunctionDefinition::AggregateUDF(parts.expr.func), params.args, false, params.filter, parts.ty)
         } else {

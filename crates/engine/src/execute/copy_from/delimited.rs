@@ -16,9 +16,7 @@ const BATCH_ROWS: usize = 8192;
 
 /// A decoder for rows of these columns.
 pub(super) fn decoder(columns: Vec<(String, PgType)>, table: &Table, options: CopyOptions, context: &StatementContext) -> CopyDecoder {
-    let required = |name: &str| table.columns.iter().any(|column| column.name == name && !column.nullable);
-    let required = columns.iter().map(|(name, _)| required(name)).collect();
-    CopyDecoder::new(columns, table.name.clone(), options, context.info.settings.clone()).not_null(required)
+    CopyDecoder::new(columns, table.name.clone(), options, context.info.settings.clone())
 }
 
 /// The rows of data in pieces, cut anywhere.
