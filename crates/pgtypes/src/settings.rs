@@ -1,4 +1,4 @@
-//! The session settings that decide how values read and print: DateStyle, IntervalStyle, bytea_output, TimeZone.
+//! The session settings that decide how values read and print: DateStyle, IntervalStyle, `bytea_output`, TimeZone.
 //!
 //! Their names, defaults and scopes as settings belong to the session; here are only the types and their spellings.
 

@@ -193,6 +193,8 @@ impl TimeZone {
             if let Some(name) = offset.abbreviation() {
                 return name.to_owned();
             }
+            // The tz database names such zones by their offset, without a colon.
+            return offset_text(self.offset_at_utc(micros)).replace(':', "");
         }
         match &*self.name {
             "UTC" | "GMT" | "Etc/UTC" => self.name.rsplit('/').next().unwrap_or("UTC").to_owned(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kura_catalog::Catalog;
 use kura_engine::Engine;
-use kura_pgtypes::{SqlError, SqlState};
+use kura_pgtypes::SqlState;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -77,13 +77,8 @@ impl Sessions {
             return Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
         }
         if options.database != DATABASE {
-            let error = SqlError::new(
-                SqlState::INVALID_CATALOG_NAME,
-                format!("database \"{}\" does not exist", options.database),
-            );
-            return Err(Error::Session(
-                error.hint(format!("The database of this server is \"{DATABASE}\".")),
-            ));
+            let message = format!("database \"{}\" does not exist", options.database);
+            return Err(Error::new(SqlState::INVALID_CATALOG_NAME, message));
         }
         let mut settings = Settings::new(&role.name, role.superuser);
         for (name, text) in &options.settings {

@@ -6,11 +6,15 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sqllogictest::{ColumnType, DBOutput, Normalizer, Record, Runner};
 
 use crate::wire::{self, Client, Dsn, Reply};
+
+/// How long a statement may take. None of the files has one that takes seconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,7 @@ pub fn run_file(path: &Path, dsn: &Dsn, target: Target, protocol: Protocol) -> R
     let records = sqllogictest::parse_file::<Kind>(path)?;
     let schema = format!("slt_{}_{}", std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
     let mut admin = Client::connect(dsn)?;
+    admin.stream().set_read_timeout(Some(ANSWER_TIMEOUT))?;
     admin.simple(&format!("CREATE SCHEMA {schema}"))?;
 
     let sent = Arc::new(AtomicUsize::new(0));
@@ -58,6 +63,7 @@ pub fn run_file(path: &Path, dsn: &Dsn, target: Target, protocol: Protocol) -> R
     let first_problem = Arc::clone(&problem);
     let mut runner = Runner::new(move || {
         let made = Client::connect(&for_sessions).and_then(|mut client| {
+            client.stream().set_read_timeout(Some(ANSWER_TIMEOUT))?;
             client.simple(&search_path)?;
             Ok(client)
         });
@@ -210,6 +216,10 @@ impl sqllogictest::DB for Session {
                 .map(|mut replies| replies.pop().unwrap_or_default()),
             Protocol::Extended => client.extended_with(sql, &[], &[], &data),
         };
+        if matches!(reply, Err(wire::Error::Io(_))) {
+            // Closed, or without an answer for too long: nothing more can be asked here.
+            self.client = None;
+        }
         Ok(output(&reply.map_err(failed)?))
     }
 

@@ -15,7 +15,7 @@ async fn tables_and_views_of_others_appear_with_oids_of_their_own() {
          (2, 2, NULL, 5, 2, 'l', 'list', NULL, 'NULL', 1, NULL, '', 'duckdb'), \
          (3, 2, NULL, 5, 3, 'element', 'uint64', NULL, 'NULL', 1, 2, 'literal', 'duckdb'), \
          (4, 2, NULL, 5, 4, 'ns', 'timestamp_ns', NULL, 'NULL', 1, NULL, 'literal', 'duckdb'); \
-         INSERT INTO ducklake_view VALUES (6, 'u', 2, NULL, 0, 'seen', 'duckdb', 'SELECT 1', '\"x\",\"y\"\"z\"');").await;
+         INSERT INTO ducklake_view VALUES (6, 'u', 2, NULL, 0, 'seen', 'duckdb', 'SELECT * FROM {DUCKLAKE_CATALOG}.public.t', '\"x\",\"y\"\"z\"');").await;
     let snapshot = lake.snapshot().await;
     let theirs = table(&snapshot, "theirs");
     assert!(theirs.oid > 16384 && theirs.check_readable().is_ok());
@@ -38,6 +38,7 @@ async fn tables_and_views_of_others_appear_with_oids_of_their_own() {
     let Some(Relation::View(view)) = snapshot.relation(public(&snapshot), "seen") else {
         unreachable!("a view")
     };
+    assert_eq!(view.sql, "SELECT * FROM public.t");
     assert_eq!(view.column_names, ["x", "y\"z"]);
     assert_eq!(
         (view.columns.len(), view.search_path.as_slice()),

@@ -37,7 +37,7 @@ pub struct CopyDecoder {
     table: String,
     columns: Vec<Target>,
     schema: SchemaRef,
-    /// The null string, for FORCE_NOT_NULL and FORCE_NULL.
+    /// The null string, for `FORCE_NOT_NULL` and `FORCE_NULL`.
     null: String,
     /// Whether the first line is still to be skipped, and whether its names are checked.
     header: Option<bool>,

@@ -1,6 +1,6 @@
 //! A line of COPY data as its fields (`CopyReadAttributesText`, `CopyReadAttributesCSV`).
 //!
-//! The null string is recognised here; FORCE_NULL and the like are the reader's affair.
+//! The null string is recognised here; `FORCE_NULL` and the like are the reader's affair.
 
 use memchr::memchr2;
 
@@ -225,12 +225,11 @@ impl Fields {
             at += found;
             let byte = bytes[at];
             at += 1;
-            if byte == self.escape {
-                if let Some(next) = bytes.get(at).copied().filter(|next| *next == self.escape || *next == self.quote) {
-                    self.raw.push(next);
-                    at += 1;
-                    continue;
-                }
+            let next = bytes.get(at).copied().filter(|next| *next == self.escape || *next == self.quote);
+            if let (true, Some(next)) = (byte == self.escape, next) {
+                self.raw.push(next);
+                at += 1;
+                continue;
             }
             if byte == self.quote {
                 return Ok(at);

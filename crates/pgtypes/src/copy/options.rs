@@ -13,7 +13,7 @@ pub enum CopyFormat {
     Csv,
 }
 
-/// The columns an option such as FORCE_QUOTE applies to.
+/// The columns an option such as `FORCE_QUOTE` applies to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CopyColumns {
     /// The option was not given.
@@ -112,7 +112,7 @@ impl CopyOptions {
         Written::read(options, from)?.resolve(from)
     }
 
-    /// Checks that the columns named by FORCE_QUOTE, FORCE_NOT_NULL and FORCE_NULL are among those copied.
+    /// Checks that the columns named by `FORCE_QUOTE`, `FORCE_NOT_NULL` and `FORCE_NULL` are among those copied.
     ///
     /// # Errors
     /// 42P10.

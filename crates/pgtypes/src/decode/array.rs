@@ -52,7 +52,7 @@ pub(crate) fn parse_literal(text: &str) -> Result<Literal<'_>, SqlError> {
     } else {
         parser.sizes.iter().map(|size| size.unwrap_or(0)).collect::<Vec<_>>()
     };
-    if declared.is_some_and(|declared| !sizes.is_empty() && declared != sizes || false) {
+    if declared.is_some_and(|declared| declared != sizes) {
         return Err(parser.malformed("Specified array dimensions do not match array contents."));
     }
     Ok(Literal { sizes, elements: parser.elements })
@@ -309,6 +309,9 @@ mod tests {
             Ok((vec![2, 2], vec![some("1"), some("2"), some("3"), some("4")]))
         );
         assert_eq!(read("[0:1]={1,2}"), Ok((vec![2], vec![some("1"), some("2")])));
+        let mismatch = "Specified array dimensions do not match array contents.";
+        assert_eq!(read("[1:1]={}"), Err(mismatch.to_owned()));
+        assert_eq!(read("[1:2]={1}"), Err(mismatch.to_owned()));
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn abbreviations_in_output() {
     assert_eq!(zone("Europe/Berlin").abbreviation_at_utc(micros(2024, 7, 1, 0, 0)), "CEST");
     assert_eq!(zone("UTC").abbreviation_at_utc(0), "UTC");
     assert_eq!(zone("9").abbreviation_at_utc(0), "+09");
+    assert_eq!(zone("Asia/Tehran").abbreviation_at_utc(micros(2024, 7, 1, 0, 0)), "+0330");
     assert_eq!(zone("JST-9").abbreviation_at_utc(0), "JST");
     assert_eq!(zone("America/Sao_Paulo").abbreviation_at_utc(micros(2024, 7, 1, 0, 0)), "-03");
 }

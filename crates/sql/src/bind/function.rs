@@ -67,7 +67,7 @@ impl Binder<'_> {
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("window function {name} requires an OVER clause")));
         }
         let written = list.map(|l| l.args.as_slice()).unwrap_or_default();
-        if written.iter().any(|argument| matches!(argument, FunctionArg::Named { .. })) {
+        if written.iter().any(|argument| matches!(argument, FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. })) {
             return self.named_call(&name, written, at);
         }
         let mut arguments = Vec::new();
@@ -82,7 +82,10 @@ impl Binder<'_> {
         let mut given: Vec<(Option<String>, Typed)> = Vec::with_capacity(written.len());
         for argument in written {
             given.push(match argument {
-                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. } => (Some(folded(name)), self.expr(expr, at)?),
+                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expr), .. }
+                | FunctionArg::ExprNamed { name: ast::Expr::Identifier(name), arg: FunctionArgExpr::Expr(expr), .. } => {
+                    (Some(folded(name)), self.expr(expr, at)?)
+                }
                 other => (None, self.expr(positional(other)?, at)?),
             });
         }
@@ -280,9 +283,8 @@ fn same(a: PgType, b: PgType) -> bool {
 fn exact(want: ArgType, have: PgType) -> bool {
     match want {
         ArgType::Exact(ty) => same(ty, have),
-        ArgType::Any => false,
-        ArgType::AnyElement => have != PgType::UNKNOWN && !have.array,
-        ArgType::AnyArray => have.array,
+        // As in PostgreSQL a polymorphic argument takes a type but is never the type.
+        ArgType::Any | ArgType::AnyElement | ArgType::AnyArray => false,
     }
 }
 

@@ -190,6 +190,10 @@ fn with_sort_keys(plan: LogicalPlan) -> Result<(LogicalPlan, Vec<SortExpr>)> {
             }
             Ok((LogicalPlanBuilder::from(input).project(exprs)?.build()?, keys))
         }
+        LogicalPlan::Limit(limit) => {
+            let (input, keys) = with_sort_keys(Arc::unwrap_or_clone(limit.input))?;
+            Ok((LogicalPlan::Limit(datafusion::logical_expr::Limit { input: Arc::new(input), ..limit }), keys))
+        }
         other => Ok((other, Vec::new())),
     }
 }

@@ -378,6 +378,11 @@ async fn load_views(connection: &mut SqliteConnection, attributes: &Attributes, 
             Some(text) => parse_view_columns(text).ok_or_else(damaged)?,
             None => Vec::new(),
         };
+        // In its own views DuckDB writes this where the name of the attached catalog belongs; here there is only one.
+        let sql = match &row.columns {
+            Some(_) => row.sql,
+            None => row.sql.replace("{DUCKLAKE_CATALOG}.", ""),
+        };
         let search_path = match &row.search_path {
             Some(text) => serde_json::from_str(text).map_err(|_| damaged())?,
             // Another program's view: its names were looked up where it is.
@@ -394,7 +399,7 @@ async fn load_views(connection: &mut SqliteConnection, attributes: &Attributes, 
             schema_id: row.schema_id,
             name: row.view_name,
             owner: row.owner.map_or(Ok(BOOTSTRAP_ROLE_OID), oid_of)?,
-            sql: row.sql,
+            sql,
             column_names: parse_names(&row.column_aliases.unwrap_or_default()).ok_or_else(damaged)?,
             columns,
             comment: attributes.comments.get(&id).cloned(),

@@ -178,7 +178,7 @@ impl Reader {
     fn date_token(&mut self, token: &Token, announced: &mut Option<Announced>) -> Result<u16, Fault> {
         let text = token.text.as_str();
         let starts_with_digit = text.starts_with(|c: char| c.is_ascii_digit());
-        if announced.is_none() && self.seen & (MONTH | DAY) != MONTH | DAY && !(self.time_only && !starts_with_digit) {
+        if announced.is_none() && self.seen & (MONTH | DAY) != MONTH | DAY && (!self.time_only || starts_with_digit) {
             return self.date_fields(text);
         }
         match announced.take() {
@@ -244,7 +244,7 @@ impl Reader {
 
     /// A number that no word announced.
     fn number_token(&mut self, text: &str) -> Result<u16, Fault> {
-        if self.time_only && !text.contains('.') || self.time_only && self.has_date() {
+        if self.time_only && (!text.contains('.') || self.has_date()) {
             return self.run_together(text, self.seen | DATE);
         }
         let point = text.find('.');

@@ -187,10 +187,8 @@ fn copies_that_end_early() -> Result<()> {
     let Err(Error::Server(error)) = client.until_ready() else {
         anyhow::bail!("CopyFail was ignored")
     };
-    assert_eq!(
-        shown(&error),
-        "57014 COPY from stdin failed: changed my mind / COPY t, line 3"
-    );
+    assert_eq!(error.field('C'), "57014");
+    assert_eq!(error.field('M'), "COPY from stdin failed: changed my mind");
     start(&mut client)?;
     client.send(&message::query("SELECT 1"))?;
     // PostgreSQL has lost the thread then, and ends the session.

@@ -257,7 +257,7 @@ public class Client {
                         rows.next();
                         check("prepared", rows.getString(1) + " " + rows.getBigDecimal(2), "row " + id + " 0.0" + id);
                         ResultSetMetaData described = rows.getMetaData();
-                        check("type", described.getColumnTypeName(1) + described.getPrecision(1), "varchar20");
+                        check("type", described.getColumnType(1) + "," + described.getPrecision(1), "12,20");
                         check("scale", described.getPrecision(2) + "," + described.getScale(2), "12,2");
                     }
                 }

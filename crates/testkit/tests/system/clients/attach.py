@@ -14,5 +14,5 @@ def attach(catalog):
         folder = pathlib.Path(package.__file__).parent / "extensions" / f"v{duckdb.__version__}"
         connection.execute(f"LOAD '{folder / name}.duckdb_extension'")
     connection.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (READ_ONLY)")
-    connection.execute("USE lake")
+    connection.execute("USE lake.public")
     return connection
