@@ -9,6 +9,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 mod cooperate;
 mod count_from_statistics;
+mod offset;
 mod single_distinct;
 
 /// Physical rules that are not run.
@@ -29,10 +30,11 @@ pub(crate) fn logical() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules.map(|rule| if rule.name() == single_distinct::INNER { single_distinct::narrowed(rule) } else { rule }).collect()
 }
 
-/// The physical rules in DataFusion's order. Of ours, one looks at what the planner made, the other at what is to run.
+/// The physical rules in DataFusion's order. Of ours, some look at what the planner made, the others at what is to run.
 pub(crate) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(count_from_statistics::CountFromStatistics)];
+    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(count_from_statistics::CountFromStatistics), Arc::new(offset::RaiseBarriers)];
     rules.extend(PhysicalOptimizer::new().rules.into_iter().filter(|rule| !LEFT_OUT.contains(&rule.name())));
+    rules.push(Arc::new(offset::DropBarriers));
     rules.push(Arc::new(cooperate::Cooperate));
     rules
 }

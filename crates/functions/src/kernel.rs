@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 use kura_pgtypes::PgType;
 
@@ -21,6 +21,7 @@ use crate::registry::Call;
 pub(crate) mod column;
 pub(crate) mod lift;
 pub(crate) mod list;
+mod name;
 pub(crate) mod write;
 
 pub(crate) use column::Column;
@@ -99,6 +100,10 @@ impl ScalarUDFImpl for Kernel {
         &self.name
     }
 
+    fn schema_name(&self, arguments: &[Expr]) -> Result<String> {
+        name::of_call(&self.name, arguments, |argument| argument.schema_name().to_string())
+    }
+
     fn signature(&self) -> &Signature {
         &self.signature
     }
@@ -125,3 +130,6 @@ impl ScalarUDFImpl for Kernel {
         Ok(ColumnarValue::Array(array))
     }
 }
+
+#[cfg(test)]
+mod tests;

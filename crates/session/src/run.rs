@@ -68,7 +68,7 @@ impl Session {
     /// What the statement fails with.
     pub async fn start(&mut self, parsed: &Parsed) -> Result<Response> {
         let interrupt = self.begin_statement();
-        self.run(parsed, Parameters::default(), None, interrupt).await
+        self.run(parsed, Parameters { types: Vec::new(), values: Some(Vec::new()) }, None, interrupt).await
     }
 
     pub(crate) async fn parse(&self, text: Arc<str>, interrupt: &Interrupt) -> Result<Vec<Parsed>> {

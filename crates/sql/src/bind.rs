@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::common::{Column, ScalarValue};
-use datafusion::sql::sqlparser::ast::{Expr as AstExpr, Ident, Spanned};
+use datafusion::sql::sqlparser::ast::{CloseCursor, Expr as AstExpr, Ident, Spanned};
 use kura_catalog::{Role, Snapshot, View};
 use kura_functions::SessionInfo;
 use kura_pgtypes::{PgType, SqlError, SqlState};
@@ -169,6 +169,8 @@ pub(crate) struct Binder<'a> {
     parameters: RefCell<Vec<Option<PgType>>>,
     /// Names of the views being bound, outermost first.
     views: RefCell<Vec<i64>>,
+    /// Subqueries of expressions around the place being bound.
+    pub(crate) depth: Cell<usize>,
     /// Ids of all tables and views read, those inside views as well.
     pub(crate) relations: RefCell<Vec<i64>>,
     /// Search path of the view being bound, instead of the session's.
@@ -189,6 +191,7 @@ impl<'a> Binder<'a> {
             notices: RefCell::default(),
             parameters: RefCell::new(context.parameters.types.clone()),
             views: RefCell::default(),
+            depth: Cell::new(0),
             relations: RefCell::default(),
             path: RefCell::new(vec![context.search_path.clone()]),
             collected: RefCell::default(),
@@ -251,7 +254,8 @@ impl<'a> Binder<'a> {
         if let Some(values) = &self.context.parameters.values {
             let value = values.get(index).ok_or_else(|| Error::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter ${number}")))?;
             let ty = self.context.parameters.types.get(index).copied().flatten().unwrap_or(PgType::TEXT);
-            return Ok(Typed::new(datafusion::logical_expr::lit(ScalarValue::try_from_array(value, 0)?), ty));
+            let (value, ty) = literal::trimmed(ScalarValue::try_from_array(value, 0)?, ty);
+            return Ok(Typed::new(datafusion::logical_expr::lit(value), ty));
         }
         let mut types = self.parameters.borrow_mut();
         if types.len() <= index {
@@ -283,6 +287,9 @@ impl<'a> Binder<'a> {
                 Sql::CreateView(view) => self.create_view(view),
                 Sql::Drop { .. } => self.drop(statement),
                 Sql::Comment { .. } => self.comment(statement),
+                // There are no cursors and no channels, so nothing is left to close.
+                Sql::Close { cursor: CloseCursor::All } => Ok(Statement::Nothing { tag: "CLOSE CURSOR ALL" }),
+                Sql::UNLISTEN { .. } => Ok(Statement::Nothing { tag: "UNLISTEN" }),
                 other => Err(unsupported_statement(other)),
             },
         }
@@ -342,5 +349,5 @@ pub(crate) fn pack(line: u64, column: u64) -> Option<usize> {
 
 /// Environment of a query without a FROM clause around it.
 pub(crate) fn empty_env<'e>(scope: &'e scope::Scope) -> Env<'e> {
-    Env { scope, outer: None, ctes: None }
+    Env { scope, outer: None, ctes: None, depth: 0 }
 }

@@ -16,12 +16,14 @@ use crate::{Error, Result};
 mod copy;
 mod cursor;
 mod depth;
+mod dialect;
 mod session;
 mod table;
 
 pub(crate) use copy::{Copy, CopySubject, CopyValue};
 pub(crate) use table::TableExtras;
 use cursor::Cursor;
+use dialect::KuraDialect;
 
 /// The longest string of statements accepted, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 << 20;
@@ -175,6 +177,8 @@ fn parse_one(text: &str, part: &[TokenWithSpan], places: &mut Places<'_>) -> Res
     let own: Arc<str> = Arc::from(text.get(start..end).unwrap_or(text));
     let offset = text.get(..start).unwrap_or_default().chars().count();
     make_relative(&mut significant);
+    continued_strings(&mut significant).map_err(|error| moved(unpack(error, &own), offset))?;
+    spelled_out(&mut significant);
     let (kind, ast) = parse_tokens(&own, offset, &significant).map_err(|fault| moved(locate(fault, &own), offset))?;
     Ok(Parsed { text: own, offset, kind, ast: Arc::new(ast) })
 }
@@ -207,6 +211,10 @@ fn parse_tokens(own: &Arc<str>, offset: usize, tokens: &[TokenWithSpan]) -> Resu
         return Ok((Kind::Utility, Ast::Copy(copy)));
     }
     let (rest, extras) = table::split(tokens)?;
+    let mut rest = rest;
+    if cursor.is_word("COMMENT") {
+        plain_strings(&mut rest);
+    }
     let statement = whole_statement(rest)?;
     Ok(match statement {
         Statement::CreateTable(table) => (Kind::Utility, Ast::CreateTable(Box::new(table), extras)),
@@ -223,6 +231,79 @@ fn parse_tokens(own: &Arc<str>, offset: usize, tokens: &[TokenWithSpan]) -> Resu
     })
 }
 
+/// String literals on consecutive lines are one, as in the SQL standard; on one line they are an error.
+fn continued_strings(tokens: &mut Vec<TokenWithSpan>) -> Result<()> {
+    let mut index = 1;
+    while let (Some(before), Some(token)) = (tokens.get(index - 1), tokens.get(index)) {
+        if let (Token::SingleQuotedString(first), Token::SingleQuotedString(second)) = (&before.token, &token.token) {
+            if token.span.start.line == before.span.end.line {
+                return Err(near(token));
+            }
+            let (joined, end) = (format!("{first}{second}"), token.span.end);
+            if let Some(before) = tokens.get_mut(index - 1) {
+                before.token = Token::SingleQuotedString(joined);
+                before.span.end = end;
+            }
+            tokens.remove(index);
+        } else {
+            index += 1;
+        }
+    }
+    Ok(())
+}
+
+/// `TABLE name` as a query is written `SELECT * FROM name`, `ISNULL` as `IS NULL`: the grammar crate knows only these.
+fn spelled_out(tokens: &mut Vec<TokenWithSpan>) {
+    let word = |token: &TokenWithSpan| match &token.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_ascii_uppercase()),
+        _ => None,
+    };
+    let mut index = 0;
+    while let Some(token) = tokens.get(index) {
+        let span = token.span;
+        let before = index.checked_sub(1).and_then(|i| tokens.get(i));
+        let starts_query = before.is_none_or(|t| {
+            t.token == Token::LParen || word(t).is_some_and(|w| matches!(w.as_str(), "UNION" | "ALL" | "EXCEPT" | "INTERSECT" | "AS"))
+        });
+        let names = matches!(tokens.get(index + 1).map(|t| &t.token), Some(Token::Word(_)));
+        let replacement: &[&str] = match word(token).as_deref() {
+            Some("TABLE") if starts_query && names => &["SELECT", "*", "FROM"],
+            Some("ISNULL") if before.is_some_and(|t| ends_operand(&t.token)) => &["IS", "NULL"],
+            _ => {
+                index += 1;
+                continue;
+            }
+        };
+        let spelled = replacement.iter().map(|text| {
+            let token = if *text == "*" { Token::Mul } else { Token::make_keyword(text) };
+            TokenWithSpan::new(token, span)
+        });
+        tokens.splice(index..=index, spelled.collect::<Vec<_>>());
+        index += replacement.len();
+    }
+}
+
+/// Whether an operand may end with the token, so that a postfix operator may follow.
+fn ends_operand(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => word.quote_style.is_some() || !matches!(word.value.to_ascii_uppercase().as_str(), "SELECT" | "AS" | "BY" | "WHERE" | "AND" | "OR" | "ON"),
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::RParen | Token::RBracket | Token::Placeholder(_) => true,
+        _ => false,
+    }
+}
+
+/// COMMENT takes a string in any quotes; the grammar crate knows single ones.
+fn plain_strings(tokens: &mut [TokenWithSpan]) {
+    for token in tokens {
+        let text = match &token.token {
+            Token::DollarQuotedString(text) => text.value.clone(),
+            Token::EscapedStringLiteral(text) | Token::UnicodeStringLiteral(text) => text.clone(),
+            _ => continue,
+        };
+        token.token = Token::SingleQuotedString(text);
+    }
+}
+
 fn first_word(statement: &Statement) -> String {
     statement.to_string().split(' ').next().unwrap_or_default().to_owned()
 }
@@ -232,7 +313,7 @@ fn returns_rows(statement: &Statement) -> bool {
 }
 
 fn whole_statement(tokens: Vec<TokenWithSpan>) -> Result<Statement, Fault> {
-    let dialect = PostgreSqlDialect {};
+    let dialect = KuraDialect;
     let mut parser = Parser::new(&dialect).with_recursion_limit(depth::PARSER_DEPTH).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement()?;
     let next = parser.peek_token();
@@ -244,7 +325,7 @@ fn whole_statement(tokens: Vec<TokenWithSpan>) -> Result<Statement, Fault> {
 
 /// Parses expressions separated by commas.
 fn expressions(tokens: Vec<TokenWithSpan>) -> Result<Vec<Expr>, Fault> {
-    let dialect = PostgreSqlDialect {};
+    let dialect = KuraDialect;
     let mut parser = Parser::new(&dialect).with_recursion_limit(depth::PARSER_DEPTH).with_tokens_with_locations(tokens);
     let list = parser.parse_comma_separated(Parser::parse_expr)?;
     let next = parser.peek_token();
@@ -287,7 +368,7 @@ pub(crate) fn end_of_keyword(text: &str, keyword: &str) -> Option<usize> {
 
 /// Parses a query standing alone in `tokens`, as in COPY (query).
 fn whole_query(tokens: Vec<TokenWithSpan>) -> Result<Box<datafusion::sql::sqlparser::ast::Query>, Fault> {
-    let dialect = PostgreSqlDialect {};
+    let dialect = KuraDialect;
     let mut parser = Parser::new(&dialect).with_recursion_limit(depth::PARSER_DEPTH).with_tokens_with_locations(tokens);
     let query = parser.parse_query()?;
     let next = parser.peek_token();
@@ -361,6 +442,9 @@ fn grammar_error(message: &str, own: &str) -> Error {
     };
     let position = character(own, location);
     let word = token_at(own, position);
+    if word.eq_ignore_ascii_case("exclude") {
+        return Error::unsupported("EXCLUDE in a window frame is not supported").at(Some(position));
+    }
     Error::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{word}\"")).at(Some(position))
 }
 

@@ -37,6 +37,7 @@ pub(super) enum Values {
     Int4(Int32Array),
     Int8(Int64Array),
     Oid(UInt32Array),
+    Regtype(UInt32Array),
     Float4(Float32Array),
     Float8(Float64Array),
     Decimal128(Decimal128Array, i8),
@@ -218,10 +219,10 @@ fn direct(array: &ArrayRef, scalar: Scalar) -> Option<Values> {
         (Scalar::Interval, DataType::Interval(IntervalUnit::MonthDayNano)) => {
             Values::Interval(array.as_primitive::<IntervalMonthDayNanoType>().clone())
         }
-        (
-            Scalar::Oid | Scalar::Regclass | Scalar::Regtype | Scalar::Regnamespace | Scalar::Regproc,
-            DataType::UInt32,
-        ) => Values::Oid(array.as_primitive::<UInt32Type>().clone()),
+        (Scalar::Oid | Scalar::Regclass | Scalar::Regnamespace | Scalar::Regproc, DataType::UInt32) => {
+            Values::Oid(array.as_primitive::<UInt32Type>().clone())
+        }
+        (Scalar::Regtype, DataType::UInt32) => Values::Regtype(array.as_primitive::<UInt32Type>().clone()),
         _ => return None,
     })
 }

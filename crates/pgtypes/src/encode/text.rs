@@ -6,6 +6,7 @@ use crate::diagnostic::SqlError;
 use crate::encode::column::Values;
 use crate::encode::numeric::{Digits, write_numeric_text};
 use crate::encode::{Column, Output, Scratch, array, datetime, write_float4, write_float8, write_interval};
+use crate::pg_type::PgType;
 use crate::settings::{ByteaOutput, OutputSettings};
 
 impl Column {
@@ -23,6 +24,7 @@ impl Column {
             Values::Int4(values) => out.put_slice(itoa::Buffer::new().format(values.value(row)).as_bytes()),
             Values::Int8(values) => out.put_slice(itoa::Buffer::new().format(values.value(row)).as_bytes()),
             Values::Oid(values) => out.put_slice(itoa::Buffer::new().format(values.value(row)).as_bytes()),
+            Values::Regtype(values) => write_regtype(values.value(row), out),
             Values::Float4(values) => write_float4(values.value(row), settings.extra_float_digits, out),
             Values::Float8(values) => write_float8(values.value(row), settings.extra_float_digits, out),
             Values::Decimal128(values, scale) => write_numeric_text(&Digits::from_i128(values.value(row)), *scale, out),
@@ -65,6 +67,15 @@ impl Column {
             Values::Dictionary(_, values) => values.may_need_quotes(),
             _ => true,
         }
+    }
+}
+
+/// The name of a type, as `regtypeout`: the number of one that is not known, `-` for none.
+fn write_regtype<W: BufMut>(oid: u32, out: &mut W) {
+    match PgType::from_oid(oid) {
+        Some(ty) => out.put_slice(ty.display().as_bytes()),
+        None if oid == 0 => out.put_u8(b'-'),
+        None => out.put_slice(itoa::Buffer::new().format(oid).as_bytes()),
     }
 }
 

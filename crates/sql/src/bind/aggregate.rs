@@ -30,13 +30,18 @@ impl Binder<'_> {
             Clause::Aggregate => return Err(Error::new(SqlState::GROUPING_ERROR, "aggregate function calls cannot be nested")),
             other => return Err(Error::new(SqlState::GROUPING_ERROR, format!("aggregate functions are not allowed in {}", other.words()))),
         }
-        let parts = self.aggregate_parts(name, call, list, at)?;
+        let parts = self.aggregate_parts(name, call, list, at.within(Clause::Aggregate))?;
         self.collect(List::Aggregates, Expr::AggregateFunction(parts.expr), name, parts.ty)
     }
 
-    /// Binds an aggregate's arguments and clauses.
-    pub(crate) fn aggregate_parts(&self, name: &str, call: &ast::Function, list: Option<&FunctionArgumentList>, at: At<'_>) -> Result<AggregateParts> {
-        let inside = at.within(Clause::Aggregate);
+    /// Binds an aggregate's arguments and clauses, which stand `inside` an aggregate or a window call.
+    pub(crate) fn aggregate_parts(
+        &self,
+        name: &str,
+        call: &ast::Function,
+        list: Option<&FunctionArgumentList>,
+        inside: At<'_>,
+    ) -> Result<AggregateParts> {
         let distinct = list.is_some_and(|l| matches!(l.duplicate_treatment, Some(DuplicateTreatment::Distinct)));
         let mut arguments = Vec::new();
         let mut star = false;
@@ -109,7 +114,7 @@ impl Binder<'_> {
             return Err(if ordered_set {
                 Error::new(SqlState::WRONG_OBJECT_TYPE, format!("{name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP"))
             } else {
-                Error::new(SqlState::WRONG_OBJECT_TYPE, format!("WITHIN GROUP is required for ordered-set aggregate {name}"))
+                missing(name, arguments)
             });
         }
         let shapes: Vec<Shape<'_>> = candidates.iter().map(|a| Shape { arguments: a.arguments, variadic: false, optional: 0 }).collect();
@@ -136,6 +141,9 @@ impl Binder<'_> {
 
     /// GROUPING(a, b): which of the expressions the row's grouping set leaves out, as bits.
     pub(crate) fn grouping(&self, list: Option<&FunctionArgumentList>, at: At<'_>) -> Result<Typed> {
+        if at.clause == Clause::Aggregate {
+            return Err(Error::new(SqlState::GROUPING_ERROR, "aggregate function calls cannot be nested"));
+        }
         let mut args = Vec::new();
         for argument in list.map(|l| l.args.as_slice()).unwrap_or_default() {
             args.push(self.expr(positional(argument)?, at.within(Clause::Aggregate))?.expr);

@@ -167,7 +167,7 @@ impl Binder<'_> {
     fn default_expression(&self, expr: &ast::Expr, ty: PgType, column: &str) -> Result<Typed> {
         let scope = Scope::default();
         let env = empty_env(&scope);
-        let at = At { env: &env, clause: Clause::Default };
+        let at = At { env: &env, clause: Clause::Default, operand: false };
         let typed = self.expr(expr, at).map_err(|error| match kura_pgtypes::Diagnostic::sqlstate(&error) {
             SqlState::UNDEFINED_COLUMN => Error::unsupported("cannot use column reference in DEFAULT expression").at(place_of(expr)),
             _ => error,

@@ -55,6 +55,8 @@ impl Clause {
 pub(crate) struct At<'e> {
     pub(crate) env: &'e Env<'e>,
     pub(crate) clause: Clause,
+    /// Whether it is part of a larger expression than AND and OR: there NULL is not as good as false.
+    pub(crate) operand: bool,
 }
 
 impl At<'_> {
@@ -77,6 +79,11 @@ impl Binder<'_> {
 
     fn expr_unplaced(&self, ast: &ast::Expr, at: At<'_>) -> Result<Typed> {
         use ast::Expr as E;
+        let passes = matches!(
+            ast,
+            E::Nested(_) | E::InSubquery { .. } | E::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. } | E::AnyOp { .. } | E::AllOp { .. }
+        );
+        let at = At { operand: at.operand || !passes, ..at };
         match ast {
             E::Nested(inner) => self.expr(inner, at),
             E::Value(value) => self.literal(&value.value),
@@ -147,6 +154,11 @@ impl Binder<'_> {
             let column = found.column;
             if found.level == 0 {
                 return Ok(Typed::new(Expr::Column(column.column.clone()), column.ty));
+            }
+            if self.depth.get() > found.depth + 1 {
+                return Err(Error::unsupported(format!("column \"{}\" belongs to a query more than one subquery further out", column.name))
+                    .hint("Write the inner subquery as a join.")
+                    .at(parts.first().and_then(position_of)));
             }
             return Ok(Typed::new(super::subquery::outer_column(&column.column, column.ty), column.ty));
         }
@@ -222,6 +234,9 @@ impl Binder<'_> {
             return Ok(Typed::bool(balanced(tests, Operator::And)));
         }
         let operand = self.expr(inner, at)?;
+        if let (true, Some(number)) = (operand.is_unknown(), super::literal::placeholder_number(&operand.expr)) {
+            return Err(Error::new(SqlState::INDETERMINATE_DATATYPE, format!("could not determine data type of parameter ${number}")));
+        }
         let operand = self.settle(operand)?;
         // A void value is not NULL in PostgreSQL, though nothing else is known of it.
         let negated = negated != (operand.ty == PgType::VOID);
@@ -300,7 +315,8 @@ impl Binder<'_> {
         if matches!(name.rsplit('.').next(), Some("c" | "posix" | "default" | "ucs_basic" | "c.utf-8" | "c.utf8")) || name.ends_with("c.utf-8") {
             return self.expr(expr, at);
         }
-        Err(Error::unsupported(format!("collation {collation} is not supported")).hint("Text sorts by its bytes, as with COLLATE \"C\"."))
+        Err(Error::new(SqlState::UNDEFINED_OBJECT, format!("collation \"{name}\" for encoding \"UTF8\" does not exist"))
+            .hint("Text sorts by its bytes, as with COLLATE \"C\"; there are no other collations."))
     }
 }
 

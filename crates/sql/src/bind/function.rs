@@ -36,6 +36,7 @@ impl Binder<'_> {
         let name = match parts.as_slice() {
             [name] => folded(name),
             [schema, name] if matches!(folded(schema).as_str(), "pg_catalog" | "information_schema") => folded(name),
+            [schema, _] if self.context.snapshot.schema(&folded(schema)).is_none() => return Err(super::object::missing_schema(&folded(schema))),
             _ => return Err(missing(&call.name.to_string(), &[])),
         };
         let list = match &call.args {
@@ -60,7 +61,10 @@ impl Binder<'_> {
         if !plain {
             let known = !scalar_functions(&name).is_empty() || !window_functions(&name).is_empty();
             if known {
-                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("{name} is not an aggregate function")));
+                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, match list.and_then(|l| l.duplicate_treatment) {
+                    Some(_) => format!("DISTINCT specified, but {name} is not an aggregate function"),
+                    None => format!("{name} is not an aggregate function"),
+                }));
             }
         }
         if !window_functions(&name).is_empty() && scalar_functions(&name).is_empty() {

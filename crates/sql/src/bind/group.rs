@@ -2,9 +2,13 @@
 //!
 //! Each becomes a column of a node below the projection; the expression that called it refers to that column.
 
+use std::sync::Arc;
+
 use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::Expr;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::{Expr, Subquery};
 use kura_pgtypes::{PgType, SqlState};
 
 use super::Binder;
@@ -77,6 +81,16 @@ impl Binder<'_> {
 pub(crate) fn over_groups(expr: Expr, groups: &[(Expr, Column)], aggregates: &[Column], scope: &Scope) -> Result<Expr> {
     let mut ungrouped = None;
     let rewritten = expr.transform_down(|node| {
+        let node = match node {
+            Expr::ScalarSubquery(subquery) => Expr::ScalarSubquery(subquery_over_groups(subquery, groups, &mut ungrouped, scope)?),
+            Expr::Exists(exists) => {
+                Expr::Exists(Exists { subquery: subquery_over_groups(exists.subquery, groups, &mut ungrouped, scope)?, ..exists })
+            }
+            Expr::InSubquery(inside) => {
+                Expr::InSubquery(InSubquery { subquery: subquery_over_groups(inside.subquery, groups, &mut ungrouped, scope)?, ..inside })
+            }
+            other => other,
+        };
         if let Some((_, column)) = groups.iter().find(|(group, _)| *group == node) {
             return Ok(Transformed::new(Expr::Column(column.clone()), true, TreeNodeRecursion::Jump));
         }
@@ -100,6 +114,37 @@ pub(crate) fn over_groups(expr: Expr, groups: &[(Expr, Column)], aggregates: &[C
         }
     }
     Ok(rewritten.data)
+}
+
+/// A subquery's references to the columns of the query around it, once that one is grouped.
+fn subquery_over_groups(
+    subquery: Subquery,
+    groups: &[(Expr, Column)],
+    ungrouped: &mut Option<Column>,
+    scope: &Scope,
+) -> DataFusionResult<Subquery> {
+    if subquery.outer_ref_columns.is_empty() {
+        return Ok(subquery);
+    }
+    let plan = Arc::unwrap_or_clone(subquery.subquery).transform_down_with_subqueries(|plan| {
+        plan.map_expressions(|expr| {
+            expr.transform_down(|node| {
+                let Expr::OuterReferenceColumn(field, column) = &node else {
+                    return Ok(Transformed::no(node));
+                };
+                let own = Expr::Column(column.clone());
+                if let Some((_, grouped)) = groups.iter().find(|(group, _)| *group == own) {
+                    return Ok(Transformed::yes(Expr::OuterReferenceColumn(Arc::clone(field), grouped.clone())));
+                }
+                if scope.columns.iter().any(|c| c.column == *column) && ungrouped.is_none() {
+                    *ungrouped = Some(column.clone());
+                }
+                Ok(Transformed::no(node))
+            })
+        })
+    })?;
+    let outer_ref_columns = plan.data.all_out_ref_exprs();
+    Ok(Subquery { subquery: Arc::new(plan.data), outer_ref_columns, ..subquery })
 }
 
 /// Whether the expression holds a reference to one of the columns.

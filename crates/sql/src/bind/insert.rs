@@ -54,7 +54,7 @@ impl Binder<'_> {
     fn inserted_values(&self, table: &Table, targets: &[usize], values: &ast::Values, implicit: bool) -> Result<BoundQuery> {
         let scope = Scope::default();
         let env = empty_env(&scope);
-        let at = At { env: &env, clause: Clause::Values };
+        let at = At { env: &env, clause: Clause::Values, operand: false };
         let width = values.rows.first().map_or(0, |row| row.len());
         let mut rows = Vec::with_capacity(values.rows.len());
         for row in &values.rows {

@@ -66,7 +66,7 @@ impl Binder<'_> {
                     Some(JoinConstraint::On(on)) if is_true(on) => plan,
                     Some(JoinConstraint::On(on)) if kind == JoinType::Inner => {
                         let inner = Env { scope: &joined, ..*env };
-                        let condition = self.condition(on, At { env: &inner, clause: Clause::JoinOn }, "JOIN/ON")?;
+                        let condition = self.condition(on, At { env: &inner, clause: Clause::JoinOn, operand: false }, "JOIN/ON")?;
                         LogicalPlanBuilder::from(plan).filter(condition)?.build()?
                     }
                     Some(_) => return Err(Error::unsupported("an outer join with a set-returning function needs ON true")),
@@ -96,6 +96,10 @@ impl Binder<'_> {
             _ => None,
         };
         if let Some(names) = names {
+            let mut seen = std::collections::HashSet::new();
+            if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
+                return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column name \"{twice}\" appears more than once in USING clause")));
+            }
             return self.join_using((left, left_scope), (right, right_scope), kind, &names);
         }
         let mut joined = left_scope;
@@ -103,7 +107,7 @@ impl Binder<'_> {
         let condition = match constraint {
             Some(JoinConstraint::On(on)) => {
                 let inner = Env { scope: &joined, ..*env };
-                Some(self.condition(on, At { env: &inner, clause: Clause::JoinOn }, "JOIN/ON")?)
+                Some(self.condition(on, At { env: &inner, clause: Clause::JoinOn, operand: false }, "JOIN/ON")?)
             }
             _ => None,
         };

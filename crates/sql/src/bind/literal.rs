@@ -49,6 +49,11 @@ impl Binder<'_> {
                 return Ok(Typed::new(lit(value), PgType::INT8));
             }
         }
+        if text.contains(['e', 'E']) && decimal(&text).is_err() {
+            // Beyond 38 digits only double precision has room for it.
+            let value = text.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| too_long(&text))?;
+            return Ok(Typed::new(lit(value), PgType::FLOAT8));
+        }
         let (value, precision, scale) = decimal(&text)?;
         Ok(Typed::new(lit(ScalarValue::Decimal128(Some(value), precision, scale)), PgType::numeric(precision, scale)))
     }
@@ -61,7 +66,13 @@ impl Binder<'_> {
         let Value::Number(text, _) = &value.value else {
             return Ok(None);
         };
-        // The grammar's minus is an operator on 2147483648, an int8; PostgreSQL does the same and narrows nothing.
+        // As in PostgreSQL's grammar the sign belongs to the number: -2147483648 is an integer.
+        if let Ok(value) = format!("-{}", text.replace('_', "")).parse::<i64>() {
+            return Ok(Some(match i32::try_from(value) {
+                Ok(value) => Typed::new(lit(value), PgType::INT4),
+                Err(_) => Typed::new(lit(value), PgType::INT8),
+            }));
+        }
         let typed = self.number(text)?;
         Ok(typed.literal().and_then(|v| v.arithmetic_negate().ok()).map(|v| Typed::new(lit(v), typed.ty)))
     }
@@ -82,11 +93,38 @@ impl Binder<'_> {
         let Some(text) = typed.unknown_text() else {
             return Err(Error::new(SqlState::SYNTAX_ERROR, "INTERVAL needs a string literal"));
         };
+        if let Some(last) = &interval.last_field {
+            let year_to_month = matches!(interval.leading_field, Some(ast::DateTimeField::Year)) && matches!(last, ast::DateTimeField::Month);
+            if !year_to_month {
+                return Err(Error::unsupported(format!("INTERVAL ... TO {last} is not supported")).hint("Write the units into the string: interval '10 minutes 20 seconds'."));
+            }
+        }
+        if interval.leading_precision.is_some() || interval.fractional_seconds_precision.is_some() {
+            return Err(Error::unsupported("the precision of an INTERVAL is not supported"));
+        }
+        let seconds = matches!(interval.leading_field, Some(ast::DateTimeField::Second));
+        if interval.leading_field.is_some() && !seconds && text.contains('.') {
+            return Err(Error::unsupported("fractions in INTERVAL 'number' unit are not supported").hint("Write the unit into the string: interval '1.5 hours'."));
+        }
         let text = match &interval.leading_field {
             Some(field) if text.trim().parse::<f64>().is_ok() => format!("{text} {}", field.to_string().to_lowercase()),
             _ => text.to_owned(),
         };
         self.cast(Typed::new(lit(ScalarValue::Utf8View(Some(text))), PgType::UNKNOWN), PgType::INTERVAL)
+    }
+}
+
+/// A numeric parameter with the decimals it needs: its type does not say how many, and the widest would show as zeros.
+pub(crate) fn trimmed(value: ScalarValue, ty: PgType) -> (ScalarValue, PgType) {
+    match value {
+        ScalarValue::Decimal128(Some(mut digits), precision, mut scale) if ty == PgType::NUMERIC => {
+            while scale > 0 && digits % 10 == 0 {
+                digits /= 10;
+                scale -= 1;
+            }
+            (ScalarValue::Decimal128(Some(digits), precision, scale), PgType::numeric(precision, scale))
+        }
+        other => (other, ty),
     }
 }
 

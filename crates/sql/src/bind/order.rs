@@ -149,15 +149,22 @@ impl Binder<'_> {
         let (Some(fetch), None) = (fetch, &skip) else {
             return Err(Error::unsupported("WITH TIES together with OFFSET is not supported"));
         };
+        let exprs: Vec<Expr> = query.columns.iter().map(|c| Expr::Column(c.column.clone())).collect();
+        // The keys may have been left out of the select list.
+        let (input, exprs, sort) = match query.plan {
+            LogicalPlan::Projection(projection) if sort.is_empty() => {
+                let sort = super::query::leading_sort(&projection.input);
+                (std::sync::Arc::unwrap_or_clone(projection.input), projection.expr, sort)
+            }
+            other => (other, exprs, sort.to_vec()),
+        };
         if sort.is_empty() {
             return Err(Error::new(SqlState::SYNTAX_ERROR, "WITH TIES cannot be specified without ORDER BY clause"));
         }
         let number = self.fresh("rank");
-        let rank = super::window::ranked(sort.to_vec()).alias(number.clone());
+        let rank = super::window::ranked(sort.clone()).alias(number.clone());
         let within = Expr::Column(datafusion::common::Column::new_unqualified(number)).lt_eq(datafusion::logical_expr::cast(fetch, datafusion::arrow::datatypes::DataType::UInt64));
-        let columns: Vec<Expr> = query.columns.iter().map(|c| Expr::Column(c.column.clone())).collect();
-        let plan: LogicalPlan =
-            LogicalPlanBuilder::from(query.plan).window(vec![rank])?.filter(within)?.sort(sort.to_vec())?.project(columns)?.build()?;
+        let plan: LogicalPlan = LogicalPlanBuilder::from(input).window(vec![rank])?.filter(within)?.sort(sort)?.project(exprs)?.build()?;
         Ok(BoundQuery { plan, columns: query.columns })
     }
 }

@@ -46,10 +46,6 @@ fn figure(expr: &Expr) -> Option<(String, u8)> {
         Expr::Floor { .. } => Some(("floor".to_owned(), 2)),
         Expr::AtTimeZone { .. } => Some(("timezone".to_owned(), 2)),
         Expr::Tuple(_) => Some(("row".to_owned(), 2)),
-        Expr::Value(value) => match value.value {
-            ast::Value::Boolean(_) => Some(("bool".to_owned(), 1)),
-            _ => None,
-        },
         Expr::Subquery(query) => subquery_name(query).map(|n| (n, 2)),
         Expr::CompoundFieldAccess { root, access_chain } => {
             let dotted = access_chain.iter().rev().find_map(|access| match access {

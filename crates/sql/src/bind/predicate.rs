@@ -76,6 +76,10 @@ impl Binder<'_> {
             };
             return self.quantified(expr, &op, pattern, at, true);
         }
+        if let Some((array, all)) = quantified_pattern(pattern) {
+            let arguments = vec![self.expr(expr, at)?, self.expr(array, at)?];
+            return self.scalar_call(&format!("{name} {}", if all { "all" } else { "any" }), arguments);
+        }
         let value = self.expr(expr, at)?;
         let pattern = self.expr(pattern, at)?;
         self.match_pattern(name, value, pattern, escape)
@@ -114,6 +118,25 @@ impl Binder<'_> {
             Choice::One(function) => self.build(function, arguments),
             _ => Err(operator_missing(operator_symbol(name), Some(types.0), types.1)),
         }
+    }
+}
+
+/// `LIKE ALL (array)`, which the grammar crate reads as a call of a function `all`.
+fn quantified_pattern(pattern: &ast::Expr) -> Option<(&ast::Expr, bool)> {
+    let ast::Expr::Function(call) = pattern else {
+        return None;
+    };
+    let all = match call.name.to_string().to_lowercase().as_str() {
+        "all" => true,
+        "any" | "some" => false,
+        _ => return None,
+    };
+    let ast::FunctionArguments::List(list) = &call.args else {
+        return None;
+    };
+    match list.args.as_slice() {
+        [argument] => super::function::positional(argument).ok().map(|array| (array, all)),
+        _ => None,
     }
 }
 

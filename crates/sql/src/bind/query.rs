@@ -24,7 +24,7 @@ impl Binder<'_> {
     pub(crate) fn query_with(&self, query: &ast::Query, outer: Option<&Env<'_>>, unsettled: bool) -> Result<BoundQuery> {
         refuse_foreign(query)?;
         let scope = Scope::default();
-        let env = Env { scope: &scope, outer, ctes: None };
+        let env = Env { scope: &scope, outer, ctes: None, depth: self.depth.get() };
         match &query.with {
             Some(with) => {
                 check_names(with)?;
@@ -77,7 +77,7 @@ impl Binder<'_> {
     /// The body with the clauses behind it, inside the environment of its WITH list.
     fn body(&self, query: &ast::Query, env: &Env<'_>, unsettled: bool) -> Result<BoundQuery> {
         let order = order::expressions(query.order_by.as_ref())?;
-        let at = At { env, clause: Clause::Select };
+        let at = At { env, clause: Clause::Select, operand: false };
         match &*query.body {
             SetExpr::Select(select) => {
                 let bound = self.select(select, order, env, unsettled)?;
@@ -114,7 +114,7 @@ impl Binder<'_> {
 
     /// VALUES: one column per position, each of the type its rows meet in.
     pub(crate) fn values(&self, values: &ast::Values, env: &Env<'_>) -> Result<BoundQuery> {
-        let at = At { env, clause: Clause::Values };
+        let at = At { env, clause: Clause::Values, operand: false };
         let width = values.rows.first().map_or(0, |row| row.len());
         let mut rows: Vec<Vec<Typed>> = Vec::with_capacity(values.rows.len());
         for row in &values.rows {
@@ -145,7 +145,7 @@ impl Binder<'_> {
 }
 
 /// The sort a plan ends in, for WITH TIES.
-fn leading_sort(plan: &LogicalPlan) -> Vec<SortExpr> {
+pub(crate) fn leading_sort(plan: &LogicalPlan) -> Vec<SortExpr> {
     match plan {
         LogicalPlan::Sort(sort) => sort.expr.clone(),
         LogicalPlan::Projection(projection) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::cte_worktable::CteWorkTable;
-use datafusion::common::{Column, TableReference};
+use datafusion::common::{Column, JoinType, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, SetExpr, SetOperator, SetQuantifier};
@@ -57,7 +57,7 @@ impl Binder<'_> {
             return Err(Error::unsupported("ORDER BY and LIMIT in a recursive query are not supported"));
         }
         let scope = Scope::default();
-        let env = Env { scope: &scope, outer, ctes: None };
+        let env = Env { scope: &scope, outer, ctes: None, depth: self.depth.get() };
         let start = self.set_expr(left, &env, false)?;
         let types: Vec<PgType> = start.columns.iter().map(|c| if c.ty == PgType::UNKNOWN { PgType::TEXT } else { c.ty }).collect();
         // The column names of the relation must be those of the start term, under names of its own.
@@ -71,8 +71,9 @@ impl Binder<'_> {
         });
         let entry = Cte { name: name.to_owned(), body: CteBody::WorkTable { table }, used: Cell::new(false) };
         let ctes = Ctes { entry, before: None };
-        let inner = Env { scope: &scope, outer, ctes: Some(&ctes) };
+        let inner = Env { scope: &scope, outer, ctes: Some(&ctes), depth: self.depth.get() };
         let step = self.set_expr(right, &inner, true)?;
+        check_step(&step.plan, &internal, name)?;
         let step = self.recursive_term(step, &types, name)?;
         let distinct = !matches!(set_quantifier, SetQuantifier::All);
         let columns = start.columns.clone();
@@ -102,6 +103,34 @@ impl Binder<'_> {
             }
         }
         self.recast(step, types)
+    }
+}
+
+/// PostgreSQL refuses a recursive term that aggregates the rows found last, or has them on the side of an outer join
+/// that may be filled with NULLs.
+fn check_step(plan: &LogicalPlan, table: &str, name: &str) -> Result<()> {
+    let invalid = |message: String| Err(Error::new(SqlState::INVALID_RECURSION, message));
+    if !reads(plan, table) {
+        return Ok(());
+    }
+    match plan {
+        LogicalPlan::Aggregate(_) => return invalid("aggregate functions are not allowed in a recursive query's recursive term".to_owned()),
+        LogicalPlan::Join(join) => {
+            let fills_left = matches!(join.join_type, JoinType::Right | JoinType::Full);
+            let fills_right = matches!(join.join_type, JoinType::Left | JoinType::Full);
+            if (fills_left && reads(&join.left, table)) || (fills_right && reads(&join.right, table)) {
+                return invalid(format!("recursive reference to query \"{name}\" must not appear within an outer join"));
+            }
+        }
+        _ => {}
+    }
+    plan.inputs().into_iter().try_for_each(|input| check_step(input, table, name))
+}
+
+fn reads(plan: &LogicalPlan, table: &str) -> bool {
+    match plan {
+        LogicalPlan::TableScan(scan) => scan.table_name.table() == table,
+        other => other.inputs().into_iter().any(|input| reads(input, table)),
     }
 }
 

@@ -17,6 +17,9 @@ use super::{Binder, position_of};
 use crate::authorize::Need;
 use crate::{Error, Result};
 
+/// Words that PostgreSQL reserves and the grammar crate takes for the name of a table.
+const RESERVED: [&str; 10] = ["where", "group", "order", "having", "limit", "offset", "union", "except", "intersect", "on"];
+
 /// An item of FROM.
 pub(crate) enum Factor {
     /// A relation of its own.
@@ -60,7 +63,13 @@ impl Binder<'_> {
             }
             TableFactor::Table { name, alias, sample: None, version: None, .. } => self.named(name, alias.as_ref(), env)?,
             TableFactor::Derived { lateral, subquery, alias, .. } => {
-                return self.derived(*lateral, subquery, alias.as_ref(), left, env).map(|(plan, scope)| Factor::Relation(plan, scope));
+                let (plan, scope) = self.derived(*lateral, subquery, alias.as_ref(), left, env)?;
+                if let (true, LogicalPlan::Subquery(inner)) = (*lateral, &plan) {
+                    if let Some(lists) = self.computed(&inner.subquery, &scope)? {
+                        return Ok(Factor::Expand { lists, scope });
+                    }
+                }
+                return Ok(Factor::Relation(plan, scope));
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
                 let (plan, mut scope) = self.joined(None, table_with_joins, env)?;
@@ -85,9 +94,9 @@ impl Binder<'_> {
     ) -> Result<(LogicalPlan, Scope)> {
         let empty = Scope::default();
         let around = match left {
-            Some(left) if lateral => Env { scope: left, outer: env.outer, ctes: env.ctes },
+            Some(left) if lateral => Env { scope: left, ..*env },
             // Without LATERAL only the queries around this one and the WITH queries are in reach.
-            _ => Env { scope: &empty, outer: env.outer, ctes: env.ctes },
+            _ => Env { scope: &empty, ..*env },
         };
         let bound = self.query(subquery, Some(&around))?;
         let plan = self.exact_fields(bound.plan.clone(), &bound.columns)?;
@@ -107,9 +116,38 @@ impl Binder<'_> {
         Ok((plan, scope))
     }
 
+    /// `LATERAL (SELECT expressions)` without FROM: the expressions over the columns to the left, as lists of one.
+    fn computed(&self, plan: &LogicalPlan, scope: &Scope) -> Result<Option<Vec<(Expr, Column)>>> {
+        use datafusion::common::tree_node::{Transformed, TreeNode};
+        let LogicalPlan::Projection(projection) = plan else {
+            return Ok(None);
+        };
+        let over_nothing = matches!(&*projection.input, LogicalPlan::EmptyRelation(empty) if empty.produce_one_row);
+        if !over_nothing || scope.columns.iter().any(|c| c.ty.array) {
+            return Ok(None);
+        }
+        let mut lists = Vec::with_capacity(scope.columns.len());
+        for (expr, column) in projection.expr.iter().zip(&scope.columns) {
+            let own = expr.clone().unalias().transform_up(|node| {
+                Ok(match node {
+                    Expr::OuterReferenceColumn(_, column) => Transformed::yes(Expr::Column(column)),
+                    other => Transformed::no(other),
+                })
+            })?;
+            lists.push((datafusion::functions_nested::make_array::make_array(vec![own.data]), Column::new_unqualified(column.column.name.clone())));
+        }
+        Ok(Some(lists))
+    }
+
     /// A relation by name: WITH query, table or view.
     fn named(&self, name: &ObjectName, alias: Option<&ast::TableAlias>, env: &Env<'_>) -> Result<(LogicalPlan, Scope)> {
         let parts = super::object::parts(name)?;
+        if let [only] = parts.as_slice() {
+            let reserved = only.quote_style.is_none() && RESERVED.contains(&only.value.to_lowercase().as_str());
+            if reserved {
+                return Err(Error::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{}\"", only.value)).at(position_of(only)));
+            }
+        }
         let (plan, columns) = self.relation_columns(&parts, env)?;
         let own = alias.map_or_else(|| parts.last().map(folded).unwrap_or_default(), |a| folded(&a.name));
         let columns = columns.into_iter().map(|c| scope_column(c, Some(own.clone()))).collect();
@@ -190,7 +228,7 @@ impl Binder<'_> {
     ) -> Result<Factor> {
         let empty = Scope::default();
         let around = Env { scope: left.unwrap_or(&empty), ..*env };
-        let at = At { env: &around, clause: Clause::From };
+        let at = At { env: &around, clause: Clause::From, operand: false };
         let mut lists = Vec::with_capacity(arrays.len());
         for array in arrays {
             let typed = self.expr(array, at)?;

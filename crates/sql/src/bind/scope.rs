@@ -42,6 +42,8 @@ pub(crate) struct Env<'e> {
     pub(crate) outer: Option<&'e Env<'e>>,
     /// CTEs in reach.
     pub(crate) ctes: Option<&'e Ctes<'e>>,
+    /// Subqueries of expressions around this scope.
+    pub(crate) depth: usize,
 }
 
 /// A list of WITH queries, innermost first.
@@ -70,6 +72,8 @@ pub(crate) struct Found<'s> {
     pub(crate) column: &'s ScopeColumn,
     /// Queries between the reference and the column: 0 is its own query.
     pub(crate) level: usize,
+    /// Subqueries of expressions around the column's scope.
+    pub(crate) depth: usize,
 }
 
 impl<'e> Env<'e> {
@@ -79,7 +83,7 @@ impl<'e> Env<'e> {
         let mut level = 0;
         while let Some(current) = env {
             if let Some(column) = current.scope.find(parts)? {
-                return Ok(Some(Found { column, level }));
+                return Ok(Some(Found { column, level, depth: current.depth }));
             }
             env = current.outer;
             level += 1;

@@ -90,7 +90,7 @@ impl Binder<'_> {
         env: &Env<'_>,
         unsettled: bool,
     ) -> Result<BoundQuery> {
-        let at = At { env, clause: Clause::Select };
+        let at = At { env, clause: Clause::Select, operand: false };
         let mut plan = input;
         if let Some(condition) = &select.selection {
             let condition = self.condition(condition, at.within(Clause::Where), "WHERE")?;
@@ -125,7 +125,7 @@ impl Binder<'_> {
         for item in projection {
             match item {
                 SelectItem::UnnamedExpr(expr) => items.push(self.item(expr, output::name_of(expr), at)?),
-                SelectItem::ExprWithAlias { expr, alias } => items.push(self.item(expr, folded(alias), at)?),
+                SelectItem::ExprWithAlias { expr, alias } => items.push(self.item(expr, super::object::truncated(folded(alias)), at)?),
                 SelectItem::Wildcard(options) => {
                     if at.env.scope.columns.is_empty() {
                         return Err(Error::new(SqlState::SYNTAX_ERROR, "SELECT * with no tables specified is not valid"));

@@ -32,7 +32,7 @@ impl Binder<'_> {
         let function = super::object::parts(name)?.last().map(folded).unwrap_or_default();
         let empty = Scope::default();
         let around = Env { scope: left.unwrap_or(&empty), ..*env };
-        let at = At { env: &around, clause: Clause::From };
+        let at = At { env: &around, clause: Clause::From, operand: false };
         let mut bound = Vec::with_capacity(arguments.len());
         for argument in arguments {
             bound.push(self.expr(super::function::positional(argument)?, at)?);
@@ -129,6 +129,10 @@ impl Binder<'_> {
         let types = [Some(start.ty), Some(stop.ty), step.as_ref().map(|s| s.ty)];
         let ty = common_of("generate_series", types.into_iter().flatten())?;
         let ty = if ty == PgType::INT2 || ty == PgType::TEXT { PgType::INT4 } else { ty };
+        if ty.scalar == kura_pgtypes::Scalar::Numeric && !ty.array {
+            let step = step.unwrap_or_else(|| Typed::new(lit(1_i32), PgType::INT4));
+            return Ok((ty, vec![self.coerce(start, ty)?, self.coerce(stop, ty)?, self.coerce(step, ty)?]));
+        }
         if !is_integer(ty) {
             return Err(Error::unsupported(format!("generate_series of {} is not supported", ty.display())).hint("Generate integers and compute from them."));
         }
@@ -140,7 +144,8 @@ impl Binder<'_> {
     fn generate_series(&self, arguments: Vec<Typed>, ordinality: bool, alias: Option<&ast::TableAlias>, left: Option<&Scope>) -> Result<Factor> {
         let (ty, bounds) = self.series_bounds(arguments)?;
         let constants = bounds.iter().map(|b| self.constant(b)).collect::<Result<Option<Vec<_>>>>()?;
-        let (Some(constants), false) = (constants, ordinality) else {
+        let streamed = !ordinality && ty.scalar != kura_pgtypes::Scalar::Numeric;
+        let (Some(constants), true) = (constants, streamed) else {
             let list = self.scalar_call("generate_series", bounds)?;
             return self.expanded("generate_series", vec![Typed::new(list.expr, ty.array_of())], ordinality, alias, left);
         };
@@ -184,7 +189,7 @@ impl Binder<'_> {
         for list in lists.into_iter().rev() {
             let column = self.fresh_column(function);
             let ty = series_element(function, list.ty);
-            columns.insert(0, QueryColumn { name: function.to_owned(), ty, column: column.clone(), origin: None });
+            columns.insert(0, QueryColumn { name: series_column(function).to_owned(), ty, column: column.clone(), origin: None });
             pairs.insert(0, (list.expr, column));
         }
         let scope = function_scope(function, columns, alias)?;
@@ -194,6 +199,14 @@ impl Binder<'_> {
         }
         let one = LogicalPlanBuilder::empty(true).build()?;
         Ok(Factor::Relation(expand(one, pairs, JoinType::Inner)?, scope))
+    }
+}
+
+/// What a set-returning function calls its column; an alias renames it only when that is the function's own name.
+fn series_column(function: &str) -> &str {
+    match function {
+        "json_array_elements" | "json_array_elements_text" | "jsonb_array_elements" | "jsonb_array_elements_text" => "value",
+        other => other,
     }
 }
 
@@ -207,7 +220,7 @@ fn function_scope(function: &str, mut columns: Vec<QueryColumn>, alias: Option<&
     let Some(alias) = alias else {
         return Ok(Scope { columns: columns.into_iter().map(|c| scope_column(c, Some(function.to_owned()))).collect() });
     };
-    if alias.columns.is_empty() {
+    if alias.columns.is_empty() && series_column(function) == function {
         if let Some(first) = columns.first_mut() {
             first.name = folded(&alias.name);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Field;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, Spans};
+use datafusion::common::{Column, ScalarValue, Spans};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
 use datafusion::logical_expr::{Case, Expr, LogicalPlan, LogicalPlanBuilder, Operator, SortExpr, Subquery, lit};
 use datafusion::sql::sqlparser::ast;
@@ -24,7 +24,10 @@ pub(crate) fn outer_column(column: &Column, ty: PgType) -> Expr {
 impl Binder<'_> {
     /// Binds a subquery of an expression; its own aggregates are its own.
     fn inner_query(&self, query: &ast::Query, at: At<'_>) -> Result<BoundQuery> {
-        self.query(query, Some(at.env))
+        self.depth.set(self.depth.get() + 1);
+        let bound = self.query(query, Some(at.env));
+        self.depth.set(self.depth.get() - 1);
+        bound
     }
 
     fn one_column(&self, query: &ast::Query, at: At<'_>) -> Result<(LogicalPlan, QueryColumn)> {
@@ -40,6 +43,9 @@ impl Binder<'_> {
     pub(crate) fn scalar_subquery(&self, query: &ast::Query, at: At<'_>) -> Result<Typed> {
         let (plan, column) = self.one_column(query, at)?;
         let ty = if column.ty == PgType::UNKNOWN { PgType::TEXT } else { column.ty };
+        if let Some(expr) = inlined(&plan)? {
+            return Ok(Typed::new(expr, ty));
+        }
         let plan = single_row(self, plan, &column)?;
         Ok(Typed::new(Expr::ScalarSubquery(subquery(plan)), ty))
     }
@@ -47,6 +53,10 @@ impl Binder<'_> {
     /// EXISTS. Conditions use the engine's semi joins; elsewhere it is a comparison of a count.
     pub(crate) fn exists(&self, query: &ast::Query, negated: bool, at: At<'_>) -> Result<Typed> {
         let bound = self.inner_query(query, at)?;
+        let Existence::Rows(plan) = existence(bound.plan)? else {
+            return Ok(Typed::bool(lit(!negated)));
+        };
+        let bound = BoundQuery { plan, columns: bound.columns };
         if filters(at.clause) {
             return Ok(Typed::bool(Expr::Exists(Exists { subquery: subquery(bound.plan), negated })));
         }
@@ -73,7 +83,17 @@ impl Binder<'_> {
         let value = self.coerce(value, ty)?;
         let plan = self.exact_fields(bound.plan, std::slice::from_ref(&column))?;
         // The engine's anti join wants a plain column; NULLs around NOT IN of anything else go wrong in it.
-        let simple = filters(at.clause) && (!negated || matches!(value.expr, Expr::Column(_)));
+        let correlated = !plan.all_out_ref_exprs().is_empty();
+        let filtering = filters(at.clause) && !at.operand;
+        if negated && correlated && filtering {
+            // The engine's anti join loses rows here: ask for a row that is, or may be, equal.
+            let item = Typed::new(Expr::Column(column.column.clone()), column.ty);
+            let outer = Typed::new(as_outer(value.expr, value.ty)?, value.ty);
+            let equal = self.compare(item, Operator::Eq, outer)?.expr;
+            let plan = LogicalPlanBuilder::from(plan).filter(Expr::IsNotFalse(Box::new(equal)))?.build()?;
+            return Ok(Typed::bool(Expr::Exists(Exists { subquery: subquery(plan), negated })));
+        }
+        let simple = filtering && (!negated || matches!(value.expr, Expr::Column(_)));
         if simple {
             return Ok(Typed::bool(Expr::InSubquery(InSubquery { expr: Box::new(value.expr), subquery: subquery(plan), negated })));
         }
@@ -100,7 +120,7 @@ impl Binder<'_> {
 
     /// `(a, b) IN (SELECT x, y …)` as EXISTS over the subquery with the comparison inside.
     fn row_in_subquery(&self, items: &[ast::Expr], query: &ast::Query, negated: bool, at: At<'_>) -> Result<Typed> {
-        if !filters(at.clause) {
+        if !filters(at.clause) || at.operand {
             return Err(Error::unsupported("row IN (subquery) is supported in WHERE, HAVING and ON only"));
         }
         let bound = self.inner_query(query, at)?;
@@ -174,8 +194,8 @@ impl Binder<'_> {
 fn with_sort_keys(plan: LogicalPlan) -> Result<(LogicalPlan, Vec<SortExpr>)> {
     match plan {
         LogicalPlan::Sort(sort) => {
-            let keys = sort.expr.clone();
-            Ok((LogicalPlan::Sort(sort), keys))
+            let keys = sort.expr;
+            Ok((Arc::unwrap_or_clone(sort.input), keys))
         }
         LogicalPlan::Projection(projection) => {
             let (input, keys) = with_sort_keys(Arc::unwrap_or_clone(projection.input))?;
@@ -192,6 +212,8 @@ fn with_sort_keys(plan: LogicalPlan) -> Result<(LogicalPlan, Vec<SortExpr>)> {
         }
         LogicalPlan::Limit(limit) => {
             let (input, keys) = with_sort_keys(Arc::unwrap_or_clone(limit.input))?;
+            // Which rows there are depends on the order, so below a limit it stays.
+            let input = if keys.is_empty() { input } else { LogicalPlanBuilder::from(input).sort(keys.clone())?.build()? };
             Ok((LogicalPlan::Limit(datafusion::logical_expr::Limit { input: Arc::new(input), ..limit }), keys))
         }
         other => Ok((other, Vec::new())),
@@ -219,16 +241,118 @@ fn as_outer(expr: Expr, ty: PgType) -> Result<Expr> {
     Ok(transformed.data)
 }
 
-/// A correlated scalar subquery that does not aggregate: the engine wants an aggregate, and PostgreSQL at most one row.
+/// What EXISTS asks of a plan.
+enum Existence {
+    /// There is always a row.
+    Always,
+    /// Whether this plan has rows.
+    Rows(LogicalPlan),
+}
+
+/// Leaves out what does not matter to EXISTS, and what the engine's semi join overlooks: an aggregate without groups
+/// always has a row, and LIMIT 1 asks nothing.
+fn existence(plan: LogicalPlan) -> Result<Existence> {
+    match plan {
+        LogicalPlan::Projection(projection) => existence(Arc::unwrap_or_clone(projection.input)),
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => existence(Arc::unwrap_or_clone(sort.input)),
+        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => Ok(Existence::Always),
+        LogicalPlan::Limit(limit) => {
+            let count = |expr: &Option<Box<Expr>>| match expr.as_deref() {
+                None => None,
+                Some(Expr::Literal(datafusion::common::ScalarValue::Int64(Some(rows)), _)) => Some(*rows),
+                Some(_) => Some(-1),
+            };
+            let (skip, fetch) = (count(&limit.skip).unwrap_or(0), count(&limit.fetch).unwrap_or(1));
+            if skip == 0 && fetch > 0 {
+                return existence(Arc::unwrap_or_clone(limit.input));
+            }
+            if limit.input.all_out_ref_exprs().is_empty() {
+                return Ok(Existence::Rows(LogicalPlan::Limit(limit)));
+            }
+            Err(Error::unsupported("OFFSET in a correlated EXISTS is not supported"))
+        }
+        LogicalPlan::Filter(filter) if aggregates(&filter.input) && !filter.input.all_out_ref_exprs().is_empty() => {
+            Err(Error::unsupported("HAVING in a correlated EXISTS without GROUP BY is not supported"))
+        }
+        other => Ok(Existence::Rows(other)),
+    }
+}
+
+/// A scalar subquery that does not aggregate: the engine wants an aggregate when it is correlated, and PostgreSQL at
+/// most one row; a field that cannot be NULL still is when there is no row.
 fn single_row(binder: &Binder<'_>, plan: LogicalPlan, column: &QueryColumn) -> Result<LogicalPlan> {
-    if plan.all_out_ref_exprs().is_empty() || aggregates(&plan) {
+    let nullable = plan.schema().fields().iter().all(|field| field.is_nullable());
+    let correlated = !plan.all_out_ref_exprs().is_empty();
+    if (aggregates(&plan) && (nullable || !filtered(&plan))) || (!correlated && nullable) {
         return Ok(plan);
     }
     let name = binder.fresh(&column.name);
+    if let (true, LogicalPlan::Limit(limit)) = (correlated, &plan) {
+        let first = limit.skip.is_none() && matches!(limit.fetch.as_deref(), Some(Expr::Literal(ScalarValue::Int64(Some(1)), _)));
+        if first {
+            // The first row by an order is an aggregate, which the engine can group by the outer columns.
+            let (input, keys) = with_sort_keys(Arc::unwrap_or_clone(Arc::clone(&limit.input)))?;
+            let value = input.schema().columns().into_iter().next().unwrap_or_else(|| column.column.clone());
+            let mut call = datafusion::functions_aggregate::first_last::first_value_udaf().call(vec![Expr::Column(value)]);
+            if let Expr::AggregateFunction(call) = &mut call {
+                call.params.order_by = keys;
+            }
+            return Ok(LogicalPlanBuilder::from(input).aggregate(Vec::<Expr>::new(), vec![call.alias(name)])?.build()?);
+        }
+    }
     let ty = if column.ty == PgType::UNKNOWN { PgType::TEXT } else { column.ty };
     let value = plan.schema().columns().into_iter().next().unwrap_or_else(|| column.column.clone());
     let single = kura_functions::aggregate::single_value(ty).call(vec![Expr::Column(value)]);
     Ok(LogicalPlanBuilder::from(plan).aggregate(Vec::<Expr>::new(), vec![single.alias(name)])?.build()?)
+}
+
+/// A subquery without FROM is its expression: `(SELECT x + 1)`.
+fn inlined(plan: &LogicalPlan) -> Result<Option<Expr>> {
+    let LogicalPlan::Projection(projection) = plan else {
+        return Ok(None);
+    };
+    let [expr] = projection.expr.as_slice() else {
+        return Ok(None);
+    };
+    let inputs = match &*projection.input {
+        LogicalPlan::EmptyRelation(empty) if empty.produce_one_row => Vec::new(),
+        LogicalPlan::Projection(inner) => {
+            if !matches!(&*inner.input, LogicalPlan::EmptyRelation(empty) if empty.produce_one_row) {
+                return Ok(None);
+            }
+            inner.schema.columns().into_iter().zip(inner.expr.iter().cloned().map(Expr::unalias)).collect()
+        }
+        _ => return Ok(None),
+    };
+    let own = expr.clone().unalias().transform_up(|node| {
+        Ok(match &node {
+            Expr::Column(column) => match inputs.iter().find(|(name, _)| name == column) {
+                Some((_, value)) => Transformed::yes(value.clone()),
+                None => Transformed::no(node),
+            },
+            _ => Transformed::no(node),
+        })
+    })?;
+    if own.data.is_volatile() {
+        return Ok(None);
+    }
+    // What was the outer query's column is the query's own now.
+    let here = own.data.transform_up(|node| {
+        Ok(match node {
+            Expr::OuterReferenceColumn(_, column) => Transformed::yes(Expr::Column(column)),
+            other => Transformed::no(other),
+        })
+    })?;
+    Ok(Some(here.data))
+}
+
+/// Whether a plan may drop rows above its aggregation.
+fn filtered(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => filtered(&projection.input),
+        LogicalPlan::Aggregate(_) => false,
+        _ => true,
+    }
 }
 
 /// Whether a plan is an aggregation without groups, below projections.

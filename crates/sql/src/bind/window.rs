@@ -48,7 +48,10 @@ impl Binder<'_> {
     pub(crate) fn window_call(&self, name: &str, call: &ast::Function, list: Option<&FunctionArgumentList>, at: At<'_>) -> Result<Typed> {
         match at.clause {
             Clause::Select | Clause::OrderBy | Clause::Qualify => {}
-            Clause::Window | Clause::Aggregate => {
+            Clause::Aggregate => {
+                return Err(Error::new(SqlState::GROUPING_ERROR, "aggregate function calls cannot contain window function calls"));
+            }
+            Clause::Window => {
                 return Err(Error::new(SqlState::WINDOWING_ERROR, "window function calls cannot be nested"));
             }
             other => return Err(Error::new(SqlState::WINDOWING_ERROR, format!("window functions are not allowed in {}", other.words()))),
@@ -62,6 +65,9 @@ impl Binder<'_> {
         let (fun, args, distinct, filter, ty) = if window_functions(name).is_empty() {
             if aggregate_functions(name).is_empty() {
                 return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("OVER specified, but {name} is not a window function nor an aggregate function")));
+            }
+            if !call.within_group.is_empty() {
+                return Err(Error::unsupported(format!("OVER is not supported for ordered-set aggregate {name}")));
             }
             let parts = self.aggregate_parts(name, call, list, inside)?;
             if parts.expr.params.distinct {
@@ -205,7 +211,7 @@ impl Binder<'_> {
     fn offset(&self, expr: &ast::Expr, units: WindowFrameUnits, definition: &Definition) -> Result<ScalarValue> {
         let scope = super::scope::Scope::default();
         let env = super::empty_env(&scope);
-        let typed = self.expr(expr, At { env: &env, clause: Clause::Window })?;
+        let typed = self.expr(expr, At { env: &env, clause: Clause::Window, operand: false })?;
         let negative = || Error::new(SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE, "frame offset must not be negative");
         if units != WindowFrameUnits::Range {
             let typed = self.coerce(typed, PgType::INT8)?;

@@ -16,11 +16,22 @@ pub fn to_sql_error(error: &DataFusionError) -> SqlError {
             None => internal(error),
         },
         DataFusionError::ArrowError(inner, _) => arrow(inner),
+        DataFusionError::NotImplemented(message) if message.contains("Multiple recursive references") => {
+            SqlError::new(SqlState::INVALID_RECURSION, "recursive reference to a query must not appear more than once")
+        }
+        DataFusionError::NotImplemented(message) if message.starts_with("Physical plan does not support logical expression") => {
+            SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, "this correlated subquery is not supported")
+                .hint("A subquery may be tied to the query around it by equalities in its WHERE; write others as a join.")
+        }
         DataFusionError::NotImplemented(message) => SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, plain(message)),
         DataFusionError::ResourcesExhausted(message) => SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory")
             .detail(plain(message))
             .hint("The query needs more than the server's --memory-limit leaves; let it return or group fewer rows, or raise the limit."),
         DataFusionError::SchemaError(inner, _) => schema(inner),
+        DataFusionError::Plan(message) if message.contains("grouping function is not in grouping columns") => SqlError::new(
+            SqlState::GROUPING_ERROR,
+            "arguments to GROUPING must be grouping expressions of the associated query level",
+        ),
         DataFusionError::Plan(message) => SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, plain(message))
             .hint("The statement is well formed but this shape of query is not supported yet."),
         DataFusionError::Execution(message) => execution(message),
