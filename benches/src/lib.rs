@@ -7,9 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream;
-use kura_catalog::{
-    BOOTSTRAP_ROLE_OID, Catalog, CatalogUrl, Config, NewColumn, NewTable, Relation, SystemClock, Table,
-};
+use kura_catalog::{BOOTSTRAP_ROLE_OID, Catalog, CatalogUrl, Config, NewColumn, NewTable, Relation, SystemClock, Table};
 use kura_pgtypes::PgType;
 use kura_storage::write::{self, AppendOptions};
 use kura_storage::{Result, Storage};
@@ -50,19 +48,11 @@ pub fn batch(number: usize) -> RecordBatch {
     let below = |id: i64, bound: i64| i32::try_from(scattered(id).rem_euclid(bound)).unwrap_or(0);
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(ids())),
-        Arc::new(StringViewArray::from_iter_values(
-            ids().map(|id| format!("kind {}", below(id, 20))),
-        )),
-        Arc::new(StringViewArray::from_iter_values(
-            ids().map(|id| format!("https://example.org/page/{}", scattered(id))),
-        )),
-        Arc::new(Float64Array::from_iter_values(
-            ids().map(|id| f64::from(below(id, 100_000)) / 100.0),
-        )),
+        Arc::new(StringViewArray::from_iter_values(ids().map(|id| format!("kind {}", below(id, 20))))),
+        Arc::new(StringViewArray::from_iter_values(ids().map(|id| format!("https://example.org/page/{}", scattered(id))))),
+        Arc::new(Float64Array::from_iter_values(ids().map(|id| f64::from(below(id, 100_000)) / 100.0))),
         Arc::new(Date32Array::from_iter_values(ids().map(|id| 15_000 + below(id, 3_000)))),
-        Arc::new(Int32Array::from_iter(
-            ids().map(|id| (id % 10 != 0).then(|| below(id, 50))),
-        )),
+        Arc::new(Int32Array::from_iter(ids().map(|id| (id % 10 != 0).then(|| below(id, 50))))),
     ];
     RecordBatch::try_new(schema(), columns).expect("the columns are those of the schema")
 }
@@ -93,38 +83,18 @@ impl Lake {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let root = directory.path().join("lake");
         let storage = Storage::open(kura_storage::Config::local(&root)).expect("a storage");
-        let config = Config {
-            url: CatalogUrl::Sqlite(directory.path().join("catalog.sqlite")),
-            relocate: false,
-        };
+        let config = Config { url: CatalogUrl::Sqlite(directory.path().join("catalog.sqlite")), relocate: false };
         let data_path = format!("{}/", root.display());
-        let catalog = Catalog::open(config, &data_path, Arc::new(SystemClock))
-            .await
-            .expect("a new catalog");
+        let catalog = Catalog::open(config, &data_path, Arc::new(SystemClock)).await.expect("a new catalog");
         let mut transaction = catalog.begin().await.expect("a transaction");
         let schema_id = transaction.snapshot().schema("public").expect("schema public").id;
-        let columns = COLUMNS.iter().map(|(name, ty)| NewColumn {
-            name: (*name).to_owned(),
-            ty: *ty,
-            nullable: true,
-            default: None,
-        });
-        let new = NewTable {
-            schema_id,
-            name: "events".to_owned(),
-            columns: columns.collect(),
-            partition: Vec::new(),
-            owner: BOOTSTRAP_ROLE_OID,
-        };
+        let columns = COLUMNS.iter().map(|(name, ty)| NewColumn { name: (*name).to_owned(), ty: *ty, nullable: true, default: None });
+        let new =
+            NewTable { schema_id, name: "events".to_owned(), columns: columns.collect(), partition: Vec::new(), owner: BOOTSTRAP_ROLE_OID };
         transaction.create_table(new).expect("a new table");
         transaction.commit().await.expect("a commit");
         let table = current(&catalog).await;
-        Self {
-            storage,
-            table,
-            catalog,
-            _directory: directory,
-        }
+        Self { storage, table, catalog, _directory: directory }
     }
 
     /// Writes rows and forgets their files again, as a statement that is rolled back does. Returns their number.
@@ -132,13 +102,7 @@ impl Lake {
     /// # Errors
     /// As [`write::append`].
     pub async fn append_and_discard(&self, batches: &[RecordBatch]) -> Result<u64> {
-        let files = write::append(
-            &self.storage,
-            &self.table,
-            stream_of(batches),
-            &AppendOptions::default(),
-        )
-        .await?;
+        let files = write::append(&self.storage, &self.table, stream_of(batches), &AppendOptions::default()).await?;
         write::discard(&self.storage, &self.table, &files).await;
         Ok(files.iter().map(|file| file.record_count).sum())
     }
@@ -148,14 +112,7 @@ impl Lake {
     /// # Panics
     /// When the commit fails.
     pub async fn load(&mut self, batches: &[RecordBatch]) {
-        let files = write::append(
-            &self.storage,
-            &self.table,
-            stream_of(batches),
-            &AppendOptions::default(),
-        )
-        .await
-        .expect("an append");
+        let files = write::append(&self.storage, &self.table, stream_of(batches), &AppendOptions::default()).await.expect("an append");
         let mut transaction = self.catalog.begin().await.expect("a transaction");
         transaction.append_files(self.table.id, files).expect("new files");
         transaction.commit().await.expect("a commit");

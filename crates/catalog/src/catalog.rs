@@ -47,16 +47,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::UnsupportedVersion`], [`Error::NotACatalog`], [`Error::DataPathMismatch`], and failures of the database.
     pub async fn open(config: Config, data_path: &str, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
-        let data_path = if data_path.ends_with('/') {
-            data_path.to_owned()
-        } else {
-            format!("{data_path}/")
-        };
-        let origin = Origin {
-            data_path: data_path.clone(),
-            relocate: config.relocate,
-            clock: Arc::clone(&clock),
-        };
+        let data_path = if data_path.ends_with('/') { data_path.to_owned() } else { format!("{data_path}/") };
+        let origin = Origin { data_path: data_path.clone(), relocate: config.relocate, clock: Arc::clone(&clock) };
         let store: Box<dyn MetadataStore> = match &config.url {
             CatalogUrl::Sqlite(path) => Box::new(SqliteStore::open(path, origin).await?),
         };
@@ -148,9 +140,7 @@ impl Catalog {
 impl Catalog {
     /// An OID nobody else gets.
     pub(crate) fn new_oid(&self) -> Result<u32> {
-        self.oids.lock().next().ok_or_else(|| Error::Limit {
-            message: "too many objects are being created at a time".to_owned(),
-        })
+        self.oids.lock().next().ok_or_else(|| Error::Limit { message: "too many objects are being created at a time".to_owned() })
     }
 
     /// Writes a transaction's changes, then reads back what became of the catalog.

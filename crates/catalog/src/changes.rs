@@ -205,12 +205,8 @@ fn try_parse_entry(entry: &str) -> Option<Change> {
         "deleted_from_table" => Change::DeletedFromTable(id()?),
         "inlined_insert" => Change::InlinedInsert(id()?),
         "inlined_delete" => Change::InlinedDelete(id()?),
-        "inline_flush" | "flushed_inlined" | "merge_adjacent" | "rewrite_delete" | "compacted_table" => {
-            Change::Compacted(id()?)
-        }
-        "created_scalar_macro" | "created_table_macro" | "dropped_scalar_macro" | "dropped_table_macro" => {
-            Change::Macro
-        }
+        "inline_flush" | "flushed_inlined" | "merge_adjacent" | "rewrite_delete" | "compacted_table" => Change::Compacted(id()?),
+        "created_scalar_macro" | "created_table_macro" | "dropped_scalar_macro" | "dropped_table_macro" => Change::Macro,
         _ => return None,
     })
 }
@@ -242,11 +238,7 @@ pub(crate) fn format_names(list: &[String]) -> String {
 pub(crate) fn parse_names(text: &str) -> Option<Vec<String>> {
     split_entries(text)
         .into_iter()
-        .map(|entry| {
-            parse_quoted(entry.trim())
-                .filter(|(_, rest)| rest.is_empty())
-                .map(|(name, _)| name)
-        })
+        .map(|entry| parse_quoted(entry.trim()).filter(|(_, rest)| rest.is_empty()).map(|(name, _)| name))
         .collect()
 }
 
@@ -262,10 +254,7 @@ mod tests {
             changes,
             [
                 Change::CreatedSchema("S\"x".to_owned()),
-                Change::CreatedTable {
-                    schema: "S\"x".to_owned(),
-                    name: "T,y".to_owned()
-                },
+                Change::CreatedTable { schema: "S\"x".to_owned(), name: "T,y".to_owned() },
                 Change::InsertedIntoTable(1),
                 Change::Compacted(7),
                 Change::Unknown("zap:1".to_owned()),
@@ -273,13 +262,7 @@ mod tests {
         );
         assert_eq!(parse_changes(&format_changes(&changes[..3])), changes[..3]);
         assert!(parse_changes("").is_empty());
-        for broken in [
-            "created_table:\"a\"",
-            "dropped_table:x",
-            "created_schema:\"a",
-            "created_schema:\"a\"b",
-            ":",
-        ] {
+        for broken in ["created_table:\"a\"", "dropped_table:x", "created_schema:\"a", "created_schema:\"a\"b", ":"] {
             assert_eq!(parse_changes(broken), [Change::Unknown(broken.to_owned())]);
         }
     }

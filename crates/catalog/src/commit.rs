@@ -44,23 +44,14 @@ impl Intent {
             ..Self::default()
         };
         for created in &changes.created_schemas {
-            intent
-                .created_schemas
-                .extend(view.schema_by_id(created.id).map(|schema| schema.name.clone()));
+            intent.created_schemas.extend(view.schema_by_id(created.id).map(|schema| schema.name.clone()));
         }
         for id in &changes.dropped_schemas {
-            intent
-                .dropped_schema_names
-                .extend(base.schema_by_id(*id).map(|schema| schema.name.clone()));
+            intent.dropped_schema_names.extend(base.schema_by_id(*id).map(|schema| schema.name.clone()));
         }
-        let tables = changes
-            .created_tables
-            .iter()
-            .filter_map(|created| view.table(created.id));
+        let tables = changes.created_tables.iter().filter_map(|created| view.table(created.id));
         let views = changes.created_views.iter().filter_map(|created| view.view(created.id));
-        let created = tables
-            .map(|table| (table.schema_id, &table.name))
-            .chain(views.map(|view| (view.schema_id, &view.name)));
+        let created = tables.map(|table| (table.schema_id, &table.name)).chain(views.map(|view| (view.schema_id, &view.name)));
         for (schema_id, name) in created.filter(|(schema_id, _)| *schema_id >= 0) {
             intent.created_in_schemas.insert(schema_id);
             if let Some(schema) = view.schema_by_id(schema_id) {
@@ -96,23 +87,18 @@ impl Intent {
 
     fn collision(&self, change: &Change, ours: bool) -> Option<String> {
         match change {
-            Change::CreatedSchema(name) => self
-                .created_schemas
-                .contains(name)
-                .then(|| format!("schema \"{name}\" was created")),
-            Change::DroppedSchema(id) => (self.dropped_schemas.contains(id) || self.created_in_schemas.contains(id))
-                .then(|| format!("schema {id} was dropped")),
+            Change::CreatedSchema(name) => self.created_schemas.contains(name).then(|| format!("schema \"{name}\" was created")),
+            Change::DroppedSchema(id) => {
+                (self.dropped_schemas.contains(id) || self.created_in_schemas.contains(id)).then(|| format!("schema {id} was dropped"))
+            }
             Change::CreatedTable { schema, name } | Change::CreatedView { schema, name } => {
                 let same = self.created_relations.contains(&(schema.clone(), name.clone()));
-                (same || self.dropped_schema_names.contains(schema))
-                    .then(|| format!("relation \"{schema}.{name}\" was created"))
+                (same || self.dropped_schema_names.contains(schema)).then(|| format!("relation \"{schema}.{name}\" was created"))
             }
             Change::DroppedTable(id) | Change::DroppedView(id) => {
                 (self.dropped.contains(id) || self.builds_on(*id)).then(|| format!("relation {id} was dropped"))
             }
-            Change::AlteredTable(id) | Change::AlteredView(id) => {
-                self.builds_on(*id).then(|| format!("relation {id} was altered"))
-            }
+            Change::AlteredTable(id) | Change::AlteredView(id) => self.builds_on(*id).then(|| format!("relation {id} was altered")),
             Change::DeletedFromTable(id) | Change::InlinedDelete(id) => {
                 (!ours && self.inserted.contains(id)).then(|| format!("rows of table {id} were deleted"))
             }

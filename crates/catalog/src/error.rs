@@ -172,13 +172,9 @@ impl Diagnostic for Error {
             Self::RoleNotFound { .. } => SqlState::UNDEFINED_OBJECT,
             Self::SchemaNotEmpty { .. } => SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
             Self::InvalidTable { .. } => SqlState::INVALID_TABLE_DEFINITION,
-            Self::UnsupportedType { .. } | Self::Unreadable { .. } | Self::UnsupportedVersion { .. } => {
-                SqlState::FEATURE_NOT_SUPPORTED
-            }
+            Self::UnsupportedType { .. } | Self::Unreadable { .. } | Self::UnsupportedVersion { .. } => SqlState::FEATURE_NOT_SUPPORTED,
             Self::Limit { .. } => SqlState::PROGRAM_LIMIT_EXCEEDED,
-            Self::NotACatalog { .. } | Self::DataPathMismatch { .. } | Self::InvalidUrl { .. } => {
-                SqlState::CONFIG_FILE_ERROR
-            }
+            Self::NotACatalog { .. } | Self::DataPathMismatch { .. } | Self::InvalidUrl { .. } => SqlState::CONFIG_FILE_ERROR,
             Self::Busy { .. } => SqlState::LOCK_NOT_AVAILABLE,
             Self::CommitUnknown { .. } => SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN,
             Self::Corrupt { .. } => SqlState::DATA_CORRUPTED,
@@ -195,9 +191,7 @@ impl Diagnostic for Error {
                  CREATE TABLE AS makes a copy with supported types."
                     .to_owned(),
             ),
-            Self::DataPathMismatch { .. } => {
-                Some("If the lake was moved, allow the catalog to record its new place.".to_owned())
-            }
+            Self::DataPathMismatch { .. } => Some("If the lake was moved, allow the catalog to record its new place.".to_owned()),
             Self::InvalidUrl { .. } => Some("Use sqlite:PATH.".to_owned()),
             Self::Busy { .. } => Some("Only one program at a time can write to a catalog in SQLite.".to_owned()),
             Self::SchemaExists { .. }

@@ -37,11 +37,7 @@ pub(crate) fn quote(name: &str) -> String {
 /// Resolves a stored location to one relative to the lake's data path. `base` is that of what contains it, already
 /// resolved. `None` when it lies outside of the data path or tries to leave it.
 pub(crate) fn resolve(base: Option<&str>, path: &str, is_relative: bool, data_path: &str) -> Option<String> {
-    let resolved = if is_relative {
-        join(base?, path)
-    } else {
-        path.strip_prefix(data_path)?.to_owned()
-    };
+    let resolved = if is_relative { join(base?, path) } else { path.strip_prefix(data_path)?.to_owned() };
     let leaves = resolved.starts_with('/') || resolved.split(['/', '\\']).any(|part| part == "..");
     (!leaves).then_some(resolved)
 }
@@ -55,10 +51,7 @@ mod tests {
         let data = "/lake/";
         assert_eq!(resolve(Some("s/"), "t/", true, data).as_deref(), Some("s/t/"));
         assert_eq!(resolve(Some(""), "t/", true, data).as_deref(), Some("t/"));
-        assert_eq!(
-            resolve(None, "/lake/s/x.parquet", false, data).as_deref(),
-            Some("s/x.parquet")
-        );
+        assert_eq!(resolve(None, "/lake/s/x.parquet", false, data).as_deref(), Some("s/x.parquet"));
         assert_eq!(resolve(None, "/etc/passwd", false, data), None);
         assert_eq!(resolve(Some("s/"), "../../etc", true, data), None);
         assert_eq!(resolve(Some(""), "/etc", true, data), None);

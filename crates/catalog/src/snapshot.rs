@@ -112,11 +112,7 @@ impl Snapshot {
 impl Snapshot {
     /// An image without any object.
     pub(crate) fn empty(id: i64, schema_version: i64) -> Self {
-        Self {
-            id,
-            schema_version,
-            ..Self::default()
-        }
+        Self { id, schema_version, ..Self::default() }
     }
 
     pub(crate) fn put_schema(&mut self, schema: Schema) {

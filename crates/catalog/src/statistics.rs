@@ -21,12 +21,7 @@ impl TableColumnStats {
     /// The statistics of a column without any value yet.
     pub(crate) fn of_nothing(lake_type: &str) -> Self {
         let is_float = matches!(lake_type, "float32" | "float64");
-        Self {
-            contains_null: Some(false),
-            contains_nan: is_float.then_some(false),
-            min: None,
-            max: None,
-        }
+        Self { contains_null: Some(false), contains_nan: is_float.then_some(false), min: None, max: None }
     }
 
     /// Whether there are no bounds: to other programs that says that there is no value but NULL.
@@ -44,11 +39,7 @@ impl TableColumnStats {
             return;
         }
         let is_float = matches!(lake_type, "float32" | "float64");
-        self.contains_nan = if is_float {
-            either(self.contains_nan, stats.contains_nan)
-        } else {
-            None
-        };
+        self.contains_nan = if is_float { either(self.contains_nan, stats.contains_nan) } else { None };
         let had_values = !self.is_unbounded();
         let known = |bound: &Option<String>| bound.clone().filter(|text| is_comparable(lake_type, text));
         match (known(&stats.min), known(&stats.max)) {
@@ -84,11 +75,7 @@ fn either(left: Option<bool>, right: Option<bool>) -> Option<bool> {
 /// The one of two bounds that is `wanted` compared with the other; an unknown one stays unknown.
 fn keep(lake_type: &str, old: Option<String>, new: String, wanted: Ordering) -> Option<String> {
     let old = old?;
-    if compare(lake_type, &new, &old)? == wanted {
-        Some(new)
-    } else {
-        Some(old)
-    }
+    if compare(lake_type, &new, &old)? == wanted { Some(new) } else { Some(old) }
 }
 
 /// Bounds that hold for every value of a type. Text has no greatest value; types without an order have no bounds.
@@ -99,23 +86,15 @@ fn widest(lake_type: &str) -> (Option<String>, Option<String>) {
         "int16" => ("-32768", "32767"),
         "int32" => ("-2147483648", "2147483647"),
         "int64" => ("-9223372036854775808", "9223372036854775807"),
-        "int128" => (
-            "-170141183460469231731687303715884105728",
-            "170141183460469231731687303715884105727",
-        ),
+        "int128" => ("-170141183460469231731687303715884105728", "170141183460469231731687303715884105727"),
         "uint8" => ("0", "255"),
         "uint16" => ("0", "65535"),
         "uint32" => ("0", "4294967295"),
         "uint64" => ("0", "18446744073709551615"),
         "float32" | "float64" => ("-inf", "inf"),
-        "date" | "timestamp" | "timestamp_s" | "timestamp_ms" | "timestamp_ns" | "timestamptz" => {
-            ("-infinity", "infinity")
-        }
+        "date" | "timestamp" | "timestamp_s" | "timestamp_ms" | "timestamp_ns" | "timestamptz" => ("-infinity", "infinity"),
         "time" => ("00:00:00", "24:00:00"),
-        "uuid" => (
-            "00000000-0000-0000-0000-000000000000",
-            "ffffffff-ffff-ffff-ffff-ffffffffffff",
-        ),
+        "uuid" => ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
         "varchar" | "json" | "blob" => return (Some(String::new()), None),
         _ => return widest_decimal(lake_type).unwrap_or_default(),
     };
@@ -127,11 +106,7 @@ fn widest_decimal(lake_type: &str) -> Option<(Option<String>, Option<String>)> {
     let whole = "9".repeat(usize::from(precision - scale).max(1));
     let whole = if precision == scale { "0".to_owned() } else { whole };
     let fraction = "9".repeat(usize::from(scale));
-    let max = if scale == 0 {
-        whole
-    } else {
-        format!("{whole}.{fraction}")
-    };
+    let max = if scale == 0 { whole } else { format!("{whole}.{fraction}") };
     Some((Some(format!("-{max}")), Some(max)))
 }
 
@@ -147,9 +122,7 @@ pub(crate) fn compare(lake_type: &str, left: &str, right: &str) -> Option<Orderi
         }
         "float32" | "float64" => float(left)?.partial_cmp(&float(right)?),
         "boolean" => Some(boolean(left)?.cmp(&boolean(right)?)),
-        "date" | "timestamp" | "timestamp_s" | "timestamp_ms" | "timestamp_ns" | "timestamptz" => {
-            Some(moment(left)?.cmp(&moment(right)?))
-        }
+        "date" | "timestamp" | "timestamp_s" | "timestamp_ms" | "timestamp_ns" | "timestamptz" => Some(moment(left)?.cmp(&moment(right)?)),
         // Digits in fixed places, or no digits: the order of the text is the order of the values.
         "varchar" | "json" | "uuid" | "blob" | "time" => Some(left.cmp(right)),
         _ => {
@@ -180,11 +153,7 @@ fn decimal(text: &str, scale: u8) -> Option<i128> {
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let scale = usize::from(scale);
-    if (whole.is_empty() && fraction.is_empty())
-        || fraction.len() > scale
-        || !all_digits(whole)
-        || !all_digits(fraction)
-    {
+    if (whole.is_empty() && fraction.is_empty()) || fraction.len() > scale || !all_digits(whole) || !all_digits(fraction) {
         return None;
     }
     let magnitude: i128 = format!("0{whole}{fraction:0<scale$}").parse().ok()?;
@@ -207,10 +176,7 @@ fn moment(text: &str) -> Option<(i8, i64, String)> {
     let year: i64 = year.parse().ok()?;
     // Only digits and the marks between them may remain, so that text order is time order.
     let rest = rest.strip_suffix("+00").unwrap_or(rest);
-    if !rest
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b' ' | b':' | b'.'))
-    {
+    if !rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b' ' | b':' | b'.')) {
         return None;
     }
     let year = if before_christ { 1 - year } else { year };
@@ -235,33 +201,16 @@ mod tests {
             ("date", "0044-03-15 (BC)", "0001-01-01", Ordering::Less),
             ("date", "0044-03-15 (BC)", "0043-03-15 (BC)", Ordering::Less),
             ("timestamp", "2020-01-01 00:00:00", "infinity", Ordering::Less),
-            (
-                "timestamptz",
-                "2020-01-01 00:00:00+00",
-                "2020-01-01 00:00:00.5+00",
-                Ordering::Less,
-            ),
+            ("timestamptz", "2020-01-01 00:00:00+00", "2020-01-01 00:00:00.5+00", Ordering::Less),
             ("varchar", "10", "9", Ordering::Less),
         ];
         for (lake_type, left, right, expected) in cases {
-            assert_eq!(
-                compare(lake_type, left, right),
-                Some(expected),
-                "{lake_type} {left} {right}"
-            );
-            assert_eq!(
-                compare(lake_type, right, left),
-                Some(expected.reverse()),
-                "{lake_type} {right} {left}"
-            );
+            assert_eq!(compare(lake_type, left, right), Some(expected), "{lake_type} {left} {right}");
+            assert_eq!(compare(lake_type, right, left), Some(expected.reverse()), "{lake_type} {right} {left}");
         }
-        for (lake_type, text) in [
-            ("int32", "x"),
-            ("float64", "nan"),
-            ("timestamptz", "2020-01-01 00:00:00+09"),
-            ("decimal(4,1)", "1.25"),
-            ("interval", "1 day"),
-        ] {
+        for (lake_type, text) in
+            [("int32", "x"), ("float64", "nan"), ("timestamptz", "2020-01-01 00:00:00+09"), ("decimal(4,1)", "1.25"), ("interval", "1 day")]
+        {
             assert_eq!(compare(lake_type, text, text), None, "{lake_type} {text}");
         }
     }
@@ -293,18 +242,8 @@ mod tests {
         let nulls = (file(0, 4, None), 4);
         let stats = merged("int32", std::slice::from_ref(&nulls));
         assert_eq!((bounds(&stats), stats.contains_null), ((None, None), Some(true)));
-        let stats = merged(
-            "int32",
-            &[
-                nulls,
-                (file(2, 0, Some(("9", "10"))), 2),
-                (file(2, 1, Some(("8", "9"))), 3),
-            ],
-        );
-        assert_eq!(
-            (bounds(&stats), stats.contains_null),
-            ((Some("8"), Some("10")), Some(true))
-        );
+        let stats = merged("int32", &[nulls, (file(2, 0, Some(("9", "10"))), 2), (file(2, 1, Some(("8", "9"))), 3)]);
+        assert_eq!((bounds(&stats), stats.contains_null), ((Some("8"), Some("10")), Some(true)));
         assert_eq!(stats.contains_nan, None);
     }
 
@@ -314,32 +253,16 @@ mod tests {
         let unknown = (ColumnStats::default(), 2);
         for files in [[known.clone(), unknown.clone()], [unknown.clone(), known.clone()]] {
             let stats = merged("int16", &files);
-            assert_eq!(
-                (bounds(&stats), stats.contains_null),
-                ((Some("-32768"), Some("32767")), None)
-            );
+            assert_eq!((bounds(&stats), stats.contains_null), ((Some("-32768"), Some("32767")), None));
             assert_eq!(bounds(&merged("varchar", &files)), (Some(""), None));
-            assert_eq!(
-                bounds(&merged("decimal(5,2)", &files)),
-                (Some("-999.99"), Some("999.99"))
-            );
+            assert_eq!(bounds(&merged("decimal(5,2)", &files)), (Some("-999.99"), Some("999.99")));
             assert_eq!(bounds(&merged("decimal(3,0)", &files)), (Some("-999"), Some("999")));
             assert_eq!(bounds(&merged("interval", &files)), (None, None));
         }
         let fraction = (file(2, 0, Some(("0.10", "0.20"))), 2);
         let stats = merged("decimal(2,2)", &[fraction, unknown]);
         assert_eq!(bounds(&stats), (Some("-0.99"), Some("0.99")));
-        for lake_type in [
-            "boolean",
-            "int64",
-            "uint64",
-            "int128",
-            "float64",
-            "date",
-            "timestamptz",
-            "time",
-            "uuid",
-        ] {
+        for lake_type in ["boolean", "int64", "uint64", "int128", "float64", "date", "timestamptz", "time", "uuid"] {
             let (min, max) = widest(lake_type);
             let (min, max) = (min.expect("a bound"), max.expect("a bound"));
             assert_eq!(compare(lake_type, &min, &max), Some(Ordering::Less), "{lake_type}");
@@ -350,18 +273,9 @@ mod tests {
     fn nan_is_followed_for_floats_only() {
         let mut with_nan = file(2, 0, Some(("1", "2")));
         with_nan.contains_nan = Some(true);
-        let without = ColumnStats {
-            contains_nan: Some(false),
-            ..with_nan.clone()
-        };
-        assert_eq!(
-            merged("float64", &[(without.clone(), 2), (with_nan, 2)]).contains_nan,
-            Some(true)
-        );
+        let without = ColumnStats { contains_nan: Some(false), ..with_nan.clone() };
+        assert_eq!(merged("float64", &[(without.clone(), 2), (with_nan, 2)]).contains_nan, Some(true));
         assert_eq!(merged("float64", &[(without, 2)]).contains_nan, Some(false));
-        assert_eq!(
-            merged("float64", &[(file(2, 0, Some(("1", "2"))), 2)]).contains_nan,
-            None
-        );
+        assert_eq!(merged("float64", &[(file(2, 0, Some(("1", "2"))), 2)]).contains_nan, None);
     }
 }

@@ -39,13 +39,7 @@ pub struct Transaction {
 impl Transaction {
     pub(crate) fn new(catalog: Arc<Catalog>, base: Arc<Snapshot>) -> Self {
         let view = Arc::clone(&base);
-        Self {
-            catalog,
-            base,
-            view,
-            changes: ChangeSet::default(),
-            next_provisional_id: -1,
-        }
+        Self { catalog, base, view, changes: ChangeSet::default(), next_provisional_id: -1 }
     }
 
     /// The catalog as this transaction sees it: the snapshot it began with and its own changes.
@@ -91,9 +85,7 @@ impl Transaction {
     pub fn drop_schema(&mut self, id: i64) -> Result<()> {
         let schema = self.schema(id)?;
         if self.view.has_relations(id) {
-            return Err(Error::SchemaNotEmpty {
-                name: schema.name.clone(),
-            });
+            return Err(Error::SchemaNotEmpty { name: schema.name.clone() });
         }
         self.view_mut().remove_schema(id);
         self.changes.forget_comments(id);
@@ -136,11 +128,7 @@ impl Transaction {
             record_count: 0,
             unreadable: None,
         });
-        self.changes.created_tables.push(CreatedTable {
-            id: table.id,
-            uuid,
-            directory,
-        });
+        self.changes.created_tables.push(CreatedTable { id: table.id, uuid, directory });
         self.view_mut().put_relation(Relation::Table(Arc::clone(&table)));
         Ok(table)
     }
@@ -170,10 +158,7 @@ impl Transaction {
         self.check_free(new.schema_id, &new.name)?;
         self.schema(new.schema_id)?;
         check_column_count(new.columns.len())?;
-        let columns = (1..)
-            .zip(new.columns)
-            .map(|(id, column)| Column { id, ..column })
-            .collect();
+        let columns = (1..).zip(new.columns).map(|(id, column)| Column { id, ..column }).collect();
         let view = Arc::new(View {
             id: self.provisional_id(),
             oid: self.catalog.new_oid()?,
@@ -251,10 +236,7 @@ impl Transaction {
     /// # Errors
     /// [`Error::SchemaNotFound`].
     pub fn comment_on_schema(&mut self, id: i64, comment: Option<String>) -> Result<()> {
-        let schema = Schema {
-            comment: comment.clone(),
-            ..Schema::clone(self.schema(id)?)
-        };
+        let schema = Schema { comment: comment.clone(), ..Schema::clone(self.schema(id)?) };
         self.view_mut().put_schema(schema);
         self.changes.comments.insert(CommentTarget::Schema(id), comment);
         Ok(())
@@ -266,8 +248,7 @@ impl Transaction {
     /// [`Error::NotFound`].
     pub fn comment_on_table(&mut self, id: i64, comment: Option<String>) -> Result<()> {
         self.table(id)?;
-        self.view_mut()
-            .change_table(id, |table| table.comment.clone_from(&comment));
+        self.view_mut().change_table(id, |table| table.comment.clone_from(&comment));
         self.changes.comments.insert(CommentTarget::Table(id), comment);
         Ok(())
     }
@@ -278,8 +259,7 @@ impl Transaction {
     /// [`Error::NotFound`].
     pub fn comment_on_view(&mut self, id: i64, comment: Option<String>) -> Result<()> {
         self.view(id)?;
-        self.view_mut()
-            .change_view(id, |view| view.comment.clone_from(&comment));
+        self.view_mut().change_view(id, |view| view.comment.clone_from(&comment));
         self.changes.comments.insert(CommentTarget::View(id), comment);
         Ok(())
     }
@@ -291,19 +271,14 @@ impl Transaction {
     pub fn comment_on_column(&mut self, table_id: i64, column_id: i64, comment: Option<String>) -> Result<()> {
         let table = self.table(table_id)?;
         if !table.columns.iter().any(|column| column.id == column_id) {
-            return Err(Error::NotFound {
-                kind: "column",
-                name: column_id.to_string(),
-            });
+            return Err(Error::NotFound { kind: "column", name: column_id.to_string() });
         }
         self.view_mut().change_table(table_id, |table| {
             if let Some(column) = table.column_mut(column_id) {
                 column.comment.clone_from(&comment);
             }
         });
-        self.changes
-            .comments
-            .insert(CommentTarget::Column { table_id, column_id }, comment);
+        self.changes.comments.insert(CommentTarget::Column { table_id, column_id }, comment);
         Ok(())
     }
 
@@ -341,17 +316,11 @@ impl Transaction {
     }
 
     fn table(&self, id: i64) -> Result<&Arc<Table>> {
-        self.view.table(id).ok_or_else(|| Error::NotFound {
-            kind: "relation",
-            name: id.to_string(),
-        })
+        self.view.table(id).ok_or_else(|| Error::NotFound { kind: "relation", name: id.to_string() })
     }
 
     fn view(&self, id: i64) -> Result<&Arc<View>> {
-        self.view.view(id).ok_or_else(|| Error::NotFound {
-            kind: "relation",
-            name: id.to_string(),
-        })
+        self.view.view(id).ok_or_else(|| Error::NotFound { kind: "relation", name: id.to_string() })
     }
 
     fn check_free(&self, schema_id: i64, name: &str) -> Result<()> {
@@ -365,18 +334,14 @@ impl Transaction {
 
 fn check_name(name: &str) -> Result<()> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains('\0') {
-        return Err(Error::InvalidTable {
-            message: format!("invalid name \"{}\"", name.escape_debug()),
-        });
+        return Err(Error::InvalidTable { message: format!("invalid name \"{}\"", name.escape_debug()) });
     }
     Ok(())
 }
 
 fn check_column_count(count: usize) -> Result<()> {
     if count > COLUMNS_MAX {
-        return Err(Error::Limit {
-            message: format!("tables can have at most {COLUMNS_MAX} columns"),
-        });
+        return Err(Error::Limit { message: format!("tables can have at most {COLUMNS_MAX} columns") });
     }
     Ok(())
 }
@@ -409,17 +374,10 @@ fn build_columns(new: &[NewColumn]) -> Result<Vec<Column>> {
 }
 
 fn lake_type(column: &str, ty: PgType) -> Result<String> {
-    column_type::from_pg(ty).ok_or_else(|| Error::UnsupportedType {
-        column: column.to_owned(),
-        ty: ty.display(),
-    })
+    column_type::from_pg(ty).ok_or_else(|| Error::UnsupportedType { column: column.to_owned(), ty: ty.display() })
 }
 
-fn build_partition(
-    columns: &[Column],
-    keys: &[(String, Transform)],
-    next_provisional_id: &mut i64,
-) -> Result<Option<Partition>> {
+fn build_partition(columns: &[Column], keys: &[(String, Transform)], next_provisional_id: &mut i64) -> Result<Option<Partition>> {
     if keys.is_empty() {
         return Ok(None);
     }
@@ -427,19 +385,11 @@ fn build_partition(
     for (name, transform) in keys {
         let column = columns.iter().find(|column| column.name == *name);
         let Some(column) = column.filter(|column| !column.ty.array) else {
-            return Err(Error::InvalidTable {
-                message: format!("column \"{name}\" cannot be a partition key"),
-            });
+            return Err(Error::InvalidTable { message: format!("column \"{name}\" cannot be a partition key") });
         };
-        key_columns.push(PartitionColumn {
-            column_id: column.id,
-            transform: *transform,
-        });
+        key_columns.push(PartitionColumn { column_id: column.id, transform: *transform });
     }
     let id = *next_provisional_id;
     *next_provisional_id -= 1;
-    Ok(Some(Partition {
-        id,
-        columns: key_columns,
-    }))
+    Ok(Some(Partition { id, columns: key_columns }))
 }

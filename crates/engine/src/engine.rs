@@ -91,9 +91,7 @@ impl Engine {
             }
             Statement::CreateSchema { name, exists } => define::create_schema(self, name, exists, &context).await,
             Statement::DropSchema { schemas, tables, views } => define::drop_schemas(schemas, tables, views, &context).await,
-            Statement::CreateTable { table, source, with_rows } => {
-                insert::create_table(self, table, source, with_rows, &context).await
-            }
+            Statement::CreateTable { table, source, with_rows } => insert::create_table(self, table, source, with_rows, &context).await,
             Statement::DropRelations { tag, tables, views } => define::drop_relations(tag, tables, views, &context).await,
             Statement::CreateView { replaces, view } => define::create_view(replaces, view, &context).await,
             Statement::Comment { on, text } => define::comment(on, text, &context).await,

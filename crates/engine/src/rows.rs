@@ -144,7 +144,8 @@ fn check(schema: &SchemaRef, columns: &[OutputColumn]) -> Result<()> {
     }
     for (field, column) in schema.fields().iter().zip(columns) {
         if !holds(field.data_type(), column.ty) {
-            let message = format!("column \"{}\" is {} in the plan and {} in the statement", column.name, field.data_type(), column.ty.display());
+            let message =
+                format!("column \"{}\" is {} in the plan and {} in the statement", column.name, field.data_type(), column.ty.display());
             return Err(Error::internal(message));
         }
     }

@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{
-    Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-};
+use arrow::datatypes::{Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use datafusion::functions_aggregate::{count::count_udaf, min_max};
 use datafusion::logical_expr::AggregateUDF;
 use kura_pgtypes::{PgType, Scalar};
@@ -82,18 +80,14 @@ fn sums() -> Vec<Aggregate> {
         }),
         Aggregate::new("sum", &[FLOAT4], Returns::Fixed(PgType::FLOAT4), |call| udaf::fold(call, SumReal)),
         Aggregate::new("sum", &[FLOAT8], DOUBLE, |call| udaf::fold(call, SumDouble::<Float64Type>::new(false))),
-        Aggregate::new("sum", &[INTERVAL], Returns::Fixed(PgType::INTERVAL), |call| {
-            udaf::fold(call, exact::Intervals { average: false })
-        }),
+        Aggregate::new("sum", &[INTERVAL], Returns::Fixed(PgType::INTERVAL), |call| udaf::fold(call, exact::Intervals { average: false })),
         Aggregate::new("avg", &[INT2], QUOTIENT, |call| udaf::fold(call, Exact::<Int16Type>::new(average(call)))),
         Aggregate::new("avg", &[INT4], QUOTIENT, |call| udaf::fold(call, Exact::<Int32Type>::new(average(call)))),
         Aggregate::new("avg", &[INT8], QUOTIENT, |call| udaf::fold(call, Exact::<Int64Type>::new(average(call)))),
         Aggregate::new("avg", &[NUMERIC], QUOTIENT, |call| udaf::fold(call, Exact::<Decimal128Type>::new(average(call)))),
         Aggregate::new("avg", &[FLOAT4], DOUBLE, |call| udaf::fold(call, SumDouble::<Float32Type>::new(true))),
         Aggregate::new("avg", &[FLOAT8], DOUBLE, |call| udaf::fold(call, SumDouble::<Float64Type>::new(true))),
-        Aggregate::new("avg", &[INTERVAL], Returns::Fixed(PgType::INTERVAL), |call| {
-            udaf::fold(call, exact::Intervals { average: true })
-        }),
+        Aggregate::new("avg", &[INTERVAL], Returns::Fixed(PgType::INTERVAL), |call| udaf::fold(call, exact::Intervals { average: true })),
     ]
 }
 
@@ -149,8 +143,17 @@ fn statistics() -> Vec<Aggregate> {
         ]);
     }
     for name in [
-        "corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_intercept", "regr_r2", "regr_slope", "regr_sxx",
-        "regr_sxy", "regr_syy",
+        "corr",
+        "covar_pop",
+        "covar_samp",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_intercept",
+        "regr_r2",
+        "regr_slope",
+        "regr_sxx",
+        "regr_sxy",
+        "regr_syy",
     ] {
         all.push(Aggregate::new(name, &[FLOAT8, FLOAT8], DOUBLE, pairs));
     }
@@ -218,12 +221,8 @@ fn collecting() -> Vec<Aggregate> {
     vec![
         Aggregate::new("array_agg", &[ArgType::AnyElement], ARRAY, |call| udaf::gather(call, collect::ArrayAgg, true)),
         Aggregate::new("array_agg", &[ArgType::AnyArray], Returns::SameAs(0), |call| udaf::gather(call, collect::ArrayAgg, true)),
-        Aggregate::new("string_agg", &[TEXT, TEXT], Returns::Fixed(PgType::TEXT), |call| {
-            udaf::gather(call, collect::StringAgg, true)
-        }),
-        Aggregate::new("string_agg", &[BYTEA, BYTEA], Returns::Fixed(PgType::BYTEA), |call| {
-            udaf::gather(call, collect::BytesAgg, true)
-        }),
+        Aggregate::new("string_agg", &[TEXT, TEXT], Returns::Fixed(PgType::TEXT), |call| udaf::gather(call, collect::StringAgg, true)),
+        Aggregate::new("string_agg", &[BYTEA, BYTEA], Returns::Fixed(PgType::BYTEA), |call| udaf::gather(call, collect::BytesAgg, true)),
     ]
 }
 

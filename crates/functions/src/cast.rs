@@ -69,9 +69,7 @@ pub fn function(from: PgType, to: PgType, explicit: bool, session: &SessionInfo)
     let cast = cast(from, to, explicit, session)?;
     Some(cast.function.unwrap_or_else(|| {
         let key = signature_text("relabel", &[from], to);
-        scalar_udf(&format!("cast_to_{}", to.name()), key, to.arrow(), Volatility::Immutable, |args| {
-            args.column(0)?.expanded(args.rows)
-        })
+        scalar_udf(&format!("cast_to_{}", to.name()), key, to.arrow(), Volatility::Immutable, |args| args.column(0)?.expanded(args.rows))
     }))
 }
 
@@ -127,8 +125,7 @@ fn depends_on_session(from: PgType, to: PgType) -> bool {
             Scalar::Date | Scalar::Time | Scalar::Timestamp | Scalar::Interval | Scalar::Bytea | Scalar::Float4 | Scalar::Float8
         )
     };
-    zoned(from.scalar) || zoned(to.scalar) || (written(from.scalar) && is_text(to.scalar))
-        || (written(to.scalar) && is_text(from.scalar))
+    zoned(from.scalar) || zoned(to.scalar) || (written(from.scalar) && is_text(to.scalar)) || (written(to.scalar) && is_text(from.scalar))
 }
 
 /// How values of one type become values of another; `None` when there is no such cast.
@@ -149,9 +146,7 @@ pub(crate) fn converter(from: PgType, to: PgType, context: Context<'_>) -> Optio
     if is_text(from.scalar) {
         return Some(parse(to, context));
     }
-    number::converter(from, to)
-        .or_else(|| temporal::converter(from, to, context))
-        .or_else(|| json::converter(from, to, context))
+    number::converter(from, to).or_else(|| temporal::converter(from, to, context)).or_else(|| json::converter(from, to, context))
 }
 
 fn converter_or_same(from: PgType, to: PgType, context: Context<'_>) -> Option<Convert> {

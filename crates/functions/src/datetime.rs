@@ -53,11 +53,7 @@ struct Keys<'a, K> {
 
 impl<'a, K> Keys<'a, K> {
     fn open(column: &'a Column) -> Outcome<Self> {
-        Ok(Self {
-            texts: column.read::<Text>()?,
-            constant: column.constant,
-            last: None,
-        })
+        Ok(Self { texts: column.read::<Text>()?, constant: column.constant, last: None })
     }
 
     /// What the text of a row was read into; `None` for NULL.
@@ -65,11 +61,7 @@ impl<'a, K> Keys<'a, K> {
         let Some(text) = self.texts.get(row) else {
             return Ok(None);
         };
-        if self
-            .last
-            .as_ref()
-            .is_none_or(|(known, _)| !self.constant && known != text)
-        {
+        if self.last.as_ref().is_none_or(|(known, _)| !self.constant && known != text) {
             self.last = Some((text.to_owned(), read(text)?));
         }
         Ok(self.last.as_ref().map(|(_, key)| key))

@@ -25,6 +25,7 @@ mod name;
 pub(crate) mod write;
 
 pub(crate) use column::Column;
+use name::Id;
 
 /// The arguments of one invocation.
 pub(crate) struct Args {
@@ -45,6 +46,8 @@ type Body = dyn Fn(&Args) -> Outcome<ArrayRef> + Send + Sync;
 /// A scalar function of the engine whose body is a closure.
 struct Kernel {
     name: String,
+    /// Part of the name of a long call; no part of what makes kernels equal.
+    id: Id,
     /// Everything two kernels of one name may differ in.
     key: String,
     returns: DataType,
@@ -81,7 +84,7 @@ pub(crate) fn scalar_udf(
     body: impl Fn(&Args) -> Outcome<ArrayRef> + Send + Sync + 'static,
 ) -> Arc<ScalarUDF> {
     let signature = Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], volatility);
-    Arc::new(ScalarUDF::new_from_impl(Kernel { name: name.to_owned(), key, returns, signature, body: Box::new(body) }))
+    Arc::new(ScalarUDF::new_from_impl(Kernel { name: name.to_owned(), id: Id::next(), key, returns, signature, body: Box::new(body) }))
 }
 
 /// Builds the function of a call.
@@ -101,7 +104,7 @@ impl ScalarUDFImpl for Kernel {
     }
 
     fn schema_name(&self, arguments: &[Expr]) -> Result<String> {
-        name::of_call(&self.name, arguments, |argument| argument.schema_name().to_string())
+        name::of_call(&self.name, self.id, arguments)
     }
 
     fn signature(&self) -> &Signature {

@@ -23,7 +23,7 @@ mod window;
 
 pub use numeric::exact_type;
 pub use registry::{
-    Aggregate, AggregateCall, ArgType, Call, Function, Returns, Window, aggregate_functions, operator_functions,
-    scalar_functions, window_functions,
+    Aggregate, AggregateCall, ArgType, Call, Function, Returns, Window, aggregate_functions, operator_functions, scalar_functions,
+    window_functions,
 };
 pub use session_info::SessionInfo;

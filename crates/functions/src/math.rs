@@ -37,21 +37,25 @@ fn integers() -> Vec<Function> {
         Function::new("abs", &[INT2], FIRST, |call| map1::<Int2, i16>(call, |a| a.checked_abs().ok_or_else(|| out_of_range("smallint")))),
         Function::new("abs", &[INT4], FIRST, |call| map1::<Int4, i32>(call, |a| a.checked_abs().ok_or_else(|| out_of_range("integer")))),
         Function::new("abs", &[INT8], FIRST, |call| map1::<Int8, i64>(call, |a| a.checked_abs().ok_or_else(|| out_of_range("bigint")))),
-        Function::new("mod", &[INT2, INT2], FIRST, |call| map2::<Int2, Int2, i16>(call, |a, b| remainder(a.into(), b.into()).map(|r| r as i16))),
-        Function::new("mod", &[INT4, INT4], FIRST, |call| map2::<Int4, Int4, i32>(call, |a, b| remainder(a.into(), b.into()).map(|r| r as i32))),
+        Function::new("mod", &[INT2, INT2], FIRST, |call| {
+            map2::<Int2, Int2, i16>(call, |a, b| remainder(a.into(), b.into()).map(|r| r as i16))
+        }),
+        Function::new("mod", &[INT4, INT4], FIRST, |call| {
+            map2::<Int4, Int4, i32>(call, |a, b| remainder(a.into(), b.into()).map(|r| r as i32))
+        }),
         Function::new("mod", &[INT8, INT8], FIRST, |call| map2::<Int8, Int8, i64>(call, remainder)),
-        Function::new("gcd", &[INT4, INT4], FIRST, |call| map2::<Int4, Int4, i32>(call, |a, b| {
-            i32::try_from(gcd(a.into(), b.into())).map_err(|_| out_of_range("integer"))
-        })),
-        Function::new("gcd", &[INT8, INT8], FIRST, |call| map2::<Int8, Int8, i64>(call, |a, b| {
-            i64::try_from(gcd(a.into(), b.into())).map_err(|_| out_of_range("bigint"))
-        })),
-        Function::new("lcm", &[INT4, INT4], FIRST, |call| map2::<Int4, Int4, i32>(call, |a, b| {
-            i32::try_from(lcm(a.into(), b.into())).map_err(|_| out_of_range("integer"))
-        })),
-        Function::new("lcm", &[INT8, INT8], FIRST, |call| map2::<Int8, Int8, i64>(call, |a, b| {
-            i64::try_from(lcm(a.into(), b.into())).map_err(|_| out_of_range("bigint"))
-        })),
+        Function::new("gcd", &[INT4, INT4], FIRST, |call| {
+            map2::<Int4, Int4, i32>(call, |a, b| i32::try_from(gcd(a.into(), b.into())).map_err(|_| out_of_range("integer")))
+        }),
+        Function::new("gcd", &[INT8, INT8], FIRST, |call| {
+            map2::<Int8, Int8, i64>(call, |a, b| i64::try_from(gcd(a.into(), b.into())).map_err(|_| out_of_range("bigint")))
+        }),
+        Function::new("lcm", &[INT4, INT4], FIRST, |call| {
+            map2::<Int4, Int4, i32>(call, |a, b| i32::try_from(lcm(a.into(), b.into())).map_err(|_| out_of_range("integer")))
+        }),
+        Function::new("lcm", &[INT8, INT8], FIRST, |call| {
+            map2::<Int8, Int8, i64>(call, |a, b| i64::try_from(lcm(a.into(), b.into())).map_err(|_| out_of_range("bigint")))
+        }),
     ]
 }
 
@@ -90,27 +94,36 @@ fn floats() -> Vec<Function> {
         float("floor", |call| map1::<Float8, f64>(call, |a| Ok(a.floor()))),
         float("round", |call| map1::<Float8, f64>(call, |a| Ok(a.round_ties_even()))),
         float("trunc", |call| map1::<Float8, f64>(call, |a| Ok(a.trunc()))),
-        float("sign", |call| map1::<Float8, f64>(call, |a| Ok(if a > 0.0 { 1.0 } else if a < 0.0 { -1.0 } else { a + 0.0 }))),
+        float("sign", |call| {
+            map1::<Float8, f64>(call, |a| {
+                Ok(if a > 0.0 {
+                    1.0
+                } else if a < 0.0 {
+                    -1.0
+                } else {
+                    a + 0.0
+                })
+            })
+        }),
         float("sqrt", |call| map1::<Float8, f64>(call, square_root)),
-        float("cbrt", |call| map1::<Float8, f64>(call, |a| Ok(a.cbrt()))),
+        float("cbrt", |call| map1::<Float8, f64>(call, |a| Ok(cube_root(a)))),
         float("exp", |call| map1::<Float8, f64>(call, |a| checked(a.exp(), a.is_finite(), a.is_finite()))),
         float("ln", |call| map1::<Float8, f64>(call, |a| positive(a).map(f64::ln))),
         float("log", |call| map1::<Float8, f64>(call, |a| positive(a).map(f64::log10))),
         float("log10", |call| map1::<Float8, f64>(call, |a| positive(a).map(f64::log10))),
         float2("power", |call| map2::<Float8, Float8, f64>(call, power)),
         float2("pow", |call| map2::<Float8, Float8, f64>(call, power)),
-        Function::fixed("pi", &[], PgType::FLOAT8, |call| crate::kernel::function(call, |args| {
-            crate::kernel::lift::rows::<f64>(args.rows, &PgType::FLOAT8.arrow(), |_| Ok(Some(std::f64::consts::PI)))
-        })),
+        Function::fixed("pi", &[], PgType::FLOAT8, |call| {
+            crate::kernel::function(call, |args| {
+                crate::kernel::lift::rows::<f64>(args.rows, &PgType::FLOAT8.arrow(), |_| Ok(Some(std::f64::consts::PI)))
+            })
+        }),
     ]
 }
 
 fn square_root(a: f64) -> Outcome<f64> {
     if a < 0.0 {
-        return Err(SqlError::new(
-            SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION,
-            "cannot take square root of a negative number",
-        ));
+        return Err(SqlError::new(SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION, "cannot take square root of a negative number"));
     }
     Ok(a.sqrt())
 }
@@ -130,10 +143,7 @@ pub(crate) fn positive(a: f64) -> Outcome<f64> {
 /// `a ^ b` of `double precision`, with PostgreSQL's errors.
 pub(crate) fn power(a: f64, b: f64) -> Outcome<f64> {
     if a == 0.0 && b < 0.0 {
-        return Err(SqlError::new(
-            SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION,
-            "zero raised to a negative power is undefined",
-        ));
+        return Err(SqlError::new(SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION, "zero raised to a negative power is undefined"));
     }
     if a < 0.0 && b.fract() != 0.0 && b.is_finite() {
         return Err(SqlError::new(
@@ -160,3 +170,13 @@ pub(crate) use decimal::{power as numeric_power, power_type};
 
 /// Kept beside the markers so that families name one place.
 pub(crate) type Decimal = Numeric;
+
+/// The cube root, exact for cubes: the library's result may be off by one unit in the last place, which one step of
+/// Newton's method repairs.
+fn cube_root(value: f64) -> f64 {
+    let root = value.cbrt();
+    if root == 0.0 || !root.is_finite() {
+        return root;
+    }
+    root - (root * root * root - value) / (3.0 * root * root)
+}

@@ -38,9 +38,7 @@ fn wide_pow10(n: u32) -> Option<i256> {
 
 /// Precision and scale of a numeric type; without modifier those of its Arrow type.
 pub(crate) fn parts(ty: PgType) -> (u8, i8) {
-    ty.numeric_parts().map_or((PRECISION_MAX, 9), |(precision, scale)| {
-        (precision.max(scale.unsigned_abs()).min(PRECISION_MAX), scale)
-    })
+    ty.numeric_parts().map_or((PRECISION_MAX, 9), |(precision, scale)| (precision.max(scale.unsigned_abs()).min(PRECISION_MAX), scale))
 }
 
 /// The numeric type that holds every value of this type: what a cast before arithmetic goes to.
@@ -268,9 +266,8 @@ fn wide_at_scale(value: i256, from: i32, to: i8) -> Outcome<i128> {
 pub(crate) fn field_overflow(precision: u8, scale: i8) -> SqlError {
     let whole = i32::from(precision) - i32::from(scale);
     let bound = if whole == 0 { "1".to_owned() } else { format!("10^{whole}") };
-    SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow").detail(format!(
-        "A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}."
-    ))
+    SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow")
+        .detail(format!("A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}."))
 }
 
 /// The value as `numeric(precision, scale)`, at that scale.

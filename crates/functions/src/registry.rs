@@ -152,13 +152,7 @@ impl Function {
     /// for [`Function::result`], and the same.
     #[must_use]
     pub fn build(&self, session: &SessionInfo, arguments: &[PgType], constants: &[Option<i64>]) -> Arc<ScalarUDF> {
-        (self.make)(&Call {
-            name: self.name,
-            arguments,
-            returns: self.result(arguments, constants),
-            volatility: self.volatility,
-            session,
-        })
+        (self.make)(&Call { name: self.name, arguments, returns: self.result(arguments, constants), volatility: self.volatility, session })
     }
 }
 
@@ -217,13 +211,7 @@ impl Aggregate {
     /// Builds the aggregate. `descending`: of an ordered-set aggregate, the direction of its ordering.
     #[must_use]
     pub fn build(&self, session: &SessionInfo, arguments: &[PgType], descending: bool) -> Arc<AggregateUDF> {
-        (self.make)(&AggregateCall {
-            name: self.name,
-            arguments,
-            returns: self.result(arguments),
-            descending,
-            session,
-        })
+        (self.make)(&AggregateCall { name: self.name, arguments, returns: self.result(arguments), descending, session })
     }
 }
 
@@ -257,8 +245,7 @@ static SCALARS: Catalogue<Function> = LazyLock::new(|| {
 
 static OPERATORS: Catalogue<Function> = LazyLock::new(|| by_name(op::operators().into_iter(), |function| function.name));
 
-static AGGREGATES: Catalogue<Aggregate> =
-    LazyLock::new(|| by_name(aggregate::aggregates().into_iter(), |aggregate| aggregate.name));
+static AGGREGATES: Catalogue<Aggregate> = LazyLock::new(|| by_name(aggregate::aggregates().into_iter(), |aggregate| aggregate.name));
 
 static WINDOWS: Catalogue<Window> = LazyLock::new(|| by_name(window::windows().into_iter(), |window| window.name));
 

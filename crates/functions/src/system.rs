@@ -9,8 +9,8 @@ use datafusion::logical_expr::ScalarUDF;
 use kura_pgtypes::PgType;
 
 use crate::kernel::column::{Bool, Int4, Oid};
+use crate::kernel::lift::{rows, text_rows, text1};
 use crate::kernel::list::TextLists;
-use crate::kernel::lift::{rows, text1, text_rows};
 use crate::kernel::{Args, function};
 use crate::math::INT4;
 use crate::registry::{ArgType, Call, Function};
@@ -73,17 +73,21 @@ fn session() -> Vec<Function> {
     }
     all.push(name("current_schema", |call| fact(call, call.session.search_path.first().cloned())));
     all.push(Function::fixed("current_schemas", &[BOOL], NAMES, schemas).stable());
-    all.push(Function::fixed("pg_backend_pid", &[], PgType::INT4, |call| {
-        let pid = call.session.backend_pid;
-        function(call, move |args| rows::<i32>(args.rows, &PgType::INT4.arrow(), |_| Ok(Some(pid))))
-    })
-    .stable());
+    all.push(
+        Function::fixed("pg_backend_pid", &[], PgType::INT4, |call| {
+            let pid = call.session.backend_pid;
+            function(call, move |args| rows::<i32>(args.rows, &PgType::INT4.arrow(), |_| Ok(Some(pid))))
+        })
+        .stable(),
+    );
     // No transaction has a number before it commits. The moment it began, with the session, is as good a name for it.
-    all.push(Function::fixed("txid_current", &[], PgType::INT8, |call| {
-        let number = call.session.now_micros.wrapping_shl(10) | i64::from(call.session.backend_pid & 1023);
-        function(call, move |args| rows::<i64>(args.rows, &PgType::INT8.arrow(), |_| Ok(Some(number & i64::MAX))))
-    })
-    .stable());
+    all.push(
+        Function::fixed("txid_current", &[], PgType::INT8, |call| {
+            let number = call.session.now_micros.wrapping_shl(10) | i64::from(call.session.backend_pid & 1023);
+            function(call, move |args| rows::<i64>(args.rows, &PgType::INT8.arrow(), |_| Ok(Some(number & i64::MAX))))
+        })
+        .stable(),
+    );
     all
 }
 
@@ -129,10 +133,8 @@ fn server() -> Vec<Function> {
         })
         .stable(),
         // There are no advisory locks, so all are released.
-        Function::fixed("pg_advisory_unlock_all", &[], PgType::VOID, |call| {
-            function(call, |args| Ok(Arc::new(NullArray::new(args.rows))))
-        })
-        .volatile(),
+        Function::fixed("pg_advisory_unlock_all", &[], PgType::VOID, |call| function(call, |args| Ok(Arc::new(NullArray::new(args.rows)))))
+            .volatile(),
         // There is no standby and there are no temporary schemas.
         Function::fixed("pg_is_in_recovery", &[], PgType::BOOL, |call| {
             function(call, |args| rows::<bool>(args.rows, &PgType::BOOL.arrow(), |_| Ok(Some(false))))

@@ -12,8 +12,8 @@ use kura_pgtypes::PgType;
 use crate::math::INT4;
 use crate::registry::{ArgType, Returns, Window};
 
-mod ntile;
 mod nth;
+mod ntile;
 mod ranked;
 mod shift;
 
@@ -27,12 +27,7 @@ pub(crate) fn windows() -> Vec<Window> {
     all
 }
 
-fn window(
-    name: &'static str,
-    arguments: &'static [ArgType],
-    returns: Returns,
-    make: fn(&[PgType]) -> Arc<WindowUDF>,
-) -> Window {
+fn window(name: &'static str, arguments: &'static [ArgType], returns: Returns, make: fn(&[PgType]) -> Arc<WindowUDF>) -> Window {
     Window { name, arguments, returns, make }
 }
 
@@ -54,8 +49,7 @@ fn values(array: bool) -> Vec<Window> {
     const SAME: Returns = Returns::SameAs(0);
     const ONE: [&[ArgType]; 2] = [&[ArgType::AnyElement], &[ArgType::AnyArray]];
     const OFFSET: [&[ArgType]; 2] = [&[ArgType::AnyElement, INT4], &[ArgType::AnyArray, INT4]];
-    const DEFAULT: [&[ArgType]; 2] =
-        [&[ArgType::AnyElement, INT4, ArgType::AnyElement], &[ArgType::AnyArray, INT4, ArgType::AnyArray]];
+    const DEFAULT: [&[ArgType]; 2] = [&[ArgType::AnyElement, INT4, ArgType::AnyElement], &[ArgType::AnyArray, INT4, ArgType::AnyArray]];
     let shape = usize::from(array);
     vec![
         window("lag", ONE[shape], SAME, |_| shift::shift(Direction::Lag)),

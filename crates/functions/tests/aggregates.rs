@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
-    IntervalMonthDayNanoArray, RecordBatch, StringViewArray,
+    ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray,
+    RecordBatch, StringViewArray,
 };
 use arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -79,8 +79,24 @@ fn context(config: SessionConfig) -> (SessionContext, Known) {
         ("o", PgType::BOOL),
     ];
     let single = [
-        "sum", "avg", "min", "max", "count", "variance", "stddev", "var_pop", "stddev_pop", "stddev_samp", "bool_and", "bool_or",
-        "bit_and", "bit_or", "bit_xor", "array_agg", "json_agg", "jsonb_agg",
+        "sum",
+        "avg",
+        "min",
+        "max",
+        "count",
+        "variance",
+        "stddev",
+        "var_pop",
+        "stddev_pop",
+        "stddev_samp",
+        "bool_and",
+        "bool_or",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "array_agg",
+        "json_agg",
+        "jsonb_agg",
     ];
     for name in single {
         for (column, ty) in types {
@@ -90,24 +106,48 @@ fn context(config: SessionConfig) -> (SessionContext, Known) {
     register(&context, &mut known, "string_agg_", "string_agg", &[text, text], false);
     register(&context, &mut known, "json_object_agg_", "json_object_agg", &[text, PgType::numeric(10, 2)], false);
     for name in [
-        "corr", "covar_pop", "covar_samp", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2", "regr_slope",
-        "regr_sxx", "regr_sxy", "regr_syy",
+        "corr",
+        "covar_pop",
+        "covar_samp",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_count",
+        "regr_intercept",
+        "regr_r2",
+        "regr_slope",
+        "regr_sxx",
+        "regr_sxy",
+        "regr_syy",
     ] {
         register(&context, &mut known, &format!("{name}_"), name, &[PgType::FLOAT8, PgType::FLOAT8], false);
     }
     for (alias, descending) in [("", false), ("_desc", true)] {
         register(&context, &mut known, &format!("cont_f{alias}"), "percentile_cont", &[PgType::FLOAT8, PgType::FLOAT8], descending);
-        register(&context, &mut known, &format!("conts_f{alias}"), "percentile_cont", &[PgType::FLOAT8, PgType::FLOAT8.array_of()], descending);
+        register(
+            &context,
+            &mut known,
+            &format!("conts_f{alias}"),
+            "percentile_cont",
+            &[PgType::FLOAT8, PgType::FLOAT8.array_of()],
+            descending,
+        );
         register(&context, &mut known, &format!("cont_iv{alias}"), "percentile_cont", &[PgType::INTERVAL, PgType::FLOAT8], descending);
         register(&context, &mut known, &format!("disc_t{alias}"), "percentile_disc", &[text, PgType::FLOAT8], descending);
-        register(&context, &mut known, &format!("discs_i{alias}"), "percentile_disc", &[PgType::INT4, PgType::FLOAT8.array_of()], descending);
+        register(
+            &context,
+            &mut known,
+            &format!("discs_i{alias}"),
+            "percentile_disc",
+            &[PgType::INT4, PgType::FLOAT8.array_of()],
+            descending,
+        );
         register(&context, &mut known, &format!("mode_t{alias}"), "mode", &[text], descending);
     }
     let single_value = aggregate::single_value(PgType::INT4);
     context.register_udaf(single_value.as_ref().clone());
-    for name in [
-        "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "nth_value", "first_value", "last_value",
-    ] {
+    for name in
+        ["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "nth_value", "first_value", "last_value"]
+    {
         let window = &window_functions(name)[0];
         let alias: &'static str = format!("w_{name}").leak();
         let udwf = (window.make)(&[PgType::INT4]);
@@ -125,9 +165,9 @@ fn register(context: &SessionContext, known: &mut Known, alias: &str, name: &str
         ArgType::AnyArray => ty.array,
         ArgType::Any => true,
     };
-    let found = aggregate_functions(name).iter().find(|a| {
-        a.arguments.len() == types.len() && a.arguments.iter().zip(types).all(|(want, ty)| accepts(*want, *ty))
-    });
+    let found = aggregate_functions(name)
+        .iter()
+        .find(|a| a.arguments.len() == types.len() && a.arguments.iter().zip(types).all(|(want, ty)| accepts(*want, *ty)));
     if let Some(found) = found {
         let alias: &'static str = alias.to_owned().leak();
         let udaf = found.build(&session(), types, descending).as_ref().clone();
@@ -290,7 +330,9 @@ async fn windows() {
         "1|-1|3|0|1||2|2|0.2|1\n2|1|7|0|1|2|4|3|0.6|2\n3|2|3|0|2|2|5|4|0.8|3\n7|3||0|2|2|1|1|0|4\n3|7||2|3|2|2|2|0.2|5\n|3|||4|2|6|5|1|6",
     )
     .await;
-    let types = run("select arrow_typeof(w_row_number() over ()), arrow_typeof(w_rank() over (order by i)), arrow_typeof(w_ntile(arrow_cast(2, 'Int32')) over ()) from m limit 1");
+    let types = run(
+        "select arrow_typeof(w_row_number() over ()), arrow_typeof(w_rank() over (order by i)), arrow_typeof(w_ntile(arrow_cast(2, 'Int32')) over ()) from m limit 1",
+    );
     assert_eq!(types.await.unwrap(), "Int64|Int64|Int32");
     let error = run("select w_ntile(arrow_cast(0, 'Int32')) over () from m").await.unwrap_err();
     assert!(error.contains("argument of ntile must be greater than zero"), "{error}");

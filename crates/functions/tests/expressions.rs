@@ -65,13 +65,10 @@ fn invoke(function: &Arc<ScalarUDF>, arguments: &[Value], returns: PgType) -> Re
         let args = ScalarFunctionArgs { args, arg_fields: fields, number_rows: rows, return_field: field, config_options: options };
         function.inner().invoke_with_args(args).and_then(|value| value.into_array(rows)).map_err(|error| failed(&error))
     };
-    let constants =
-        arguments.iter().map(|value| ColumnarValue::Scalar(ScalarValue::try_from_array(&value.array, 0).unwrap())).collect();
+    let constants = arguments.iter().map(|value| ColumnarValue::Scalar(ScalarValue::try_from_array(&value.array, 0).unwrap())).collect();
     let once = call(constants, 1);
-    let twice = arguments
-        .iter()
-        .map(|value| ColumnarValue::Array(concat(&[value.array.as_ref(), value.array.as_ref()]).unwrap()))
-        .collect();
+    let twice =
+        arguments.iter().map(|value| ColumnarValue::Array(concat(&[value.array.as_ref(), value.array.as_ref()]).unwrap())).collect();
     let twice = call(twice, 2);
     match (&once, &twice) {
         (Ok(once), Ok(twice)) => {
@@ -126,7 +123,9 @@ fn distance(want: ArgType, have: PgType) -> Option<u32> {
     if have.array || want.array {
         return (have == PgType::UNKNOWN).then_some(3);
     }
-    let rank = |scalar| [Scalar::Int2, Scalar::Int4, Scalar::Int8, Scalar::Numeric, Scalar::Float4, Scalar::Float8].iter().position(|s| *s == scalar);
+    let rank = |scalar| {
+        [Scalar::Int2, Scalar::Int4, Scalar::Int8, Scalar::Numeric, Scalar::Float4, Scalar::Float8].iter().position(|s| *s == scalar)
+    };
     match (have.scalar, want.scalar) {
         (Scalar::Unknown, Scalar::Text) => Some(1),
         (Scalar::Unknown, _) => Some(3),
@@ -143,7 +142,11 @@ fn choose<'f>(candidates: &'f [Function], arguments: &[Value]) -> Option<&'f Fun
         let declared = |index: usize| function.arguments.get(index).or(function.arguments.last()).copied();
         arguments.iter().enumerate().try_fold(0, |sum, (index, value)| Some(sum + distance(declared(index)?, value.ty)?)).filter(|_| fits)
     };
-    candidates.iter().filter_map(|function| Some((total(function)?, function))).min_by_key(|(total, _)| *total).map(|(_, function)| function)
+    candidates
+        .iter()
+        .filter_map(|function| Some((total(function)?, function)))
+        .min_by_key(|(total, _)| *total)
+        .map(|(_, function)| function)
 }
 
 fn call(name: &str, candidates: &[Function], arguments: &[Value]) -> Result<Value, SqlError> {
@@ -203,7 +206,8 @@ impl<'a> Parser<'a> {
     /// An operand, or two with an operator between.
     fn expression(&mut self) -> Result<Value, SqlError> {
         self.blanks();
-        let prefix = if self.rest.starts_with('-') && self.rest[1..].starts_with(|c: char| c.is_ascii_digit()) { "" } else { self.operator() };
+        let prefix =
+            if self.rest.starts_with('-') && self.rest[1..].starts_with(|c: char| c.is_ascii_digit()) { "" } else { self.operator() };
         let mut value = self.operand()?;
         if !prefix.is_empty() {
             value = call(prefix, operator_functions(prefix), &[value])?;
@@ -273,7 +277,9 @@ impl<'a> Parser<'a> {
         let name = self.take(|c| c.is_ascii_alphanumeric() || c == '_');
         match name {
             "true" | "false" => return parse_value(name, PgType::BOOL),
-            "null" => return Ok(Value { array: arrow::array::new_null_array(&PgType::TEXT.arrow(), 1), ty: PgType::UNKNOWN, constant: None }),
+            "null" => {
+                return Ok(Value { array: arrow::array::new_null_array(&PgType::TEXT.arrow(), 1), ty: PgType::UNKNOWN, constant: None });
+            }
             _ => {}
         }
         assert!(self.eat("("), "a call, at {name}{}", self.rest);

@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use ::arrow::datatypes::{
-    DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Field, IntervalUnit, TimeUnit,
-};
+use ::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Field, IntervalUnit, TimeUnit};
 
 use crate::pg_type::{PgType, Scalar};
 
@@ -43,9 +41,7 @@ impl PgType {
             Scalar::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC"))),
             Scalar::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
             Scalar::Uuid => DataType::FixedSizeBinary(16),
-            Scalar::Oid | Scalar::Regclass | Scalar::Regtype | Scalar::Regnamespace | Scalar::Regproc => {
-                DataType::UInt32
-            }
+            Scalar::Oid | Scalar::Regclass | Scalar::Regtype | Scalar::Regnamespace | Scalar::Regproc => DataType::UInt32,
             Scalar::Void => DataType::Null,
         };
         if self.array { list_of(scalar) } else { scalar }
@@ -108,11 +104,7 @@ fn decimal(modifier: Option<(i32, i32)>) -> DataType {
     let digits = precision.max(scale).clamp(1, widest);
     let precision = u8::try_from(digits).expect("clamped to 76");
     let scale = i8::try_from(scale.clamp(-widest, widest)).expect("clamped to 76");
-    if precision <= DECIMAL128_MAX_PRECISION {
-        DataType::Decimal128(precision, scale)
-    } else {
-        DataType::Decimal256(precision, scale)
-    }
+    if precision <= DECIMAL128_MAX_PRECISION { DataType::Decimal128(precision, scale) } else { DataType::Decimal256(precision, scale) }
 }
 
 #[cfg(test)]

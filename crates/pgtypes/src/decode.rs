@@ -45,18 +45,12 @@ pub fn parse_array(strings: &dyn Array, ty: PgType, settings: &OutputSettings) -
         DataType::Utf8 => parse_strings(strings.as_string::<i32>(), ty, settings),
         DataType::LargeUtf8 => parse_strings(strings.as_string::<i64>(), ty, settings),
         DataType::Utf8View => parse_strings(strings.as_string_view(), ty, settings),
-        DataType::Dictionary(_, _) => {
-            parse_strings(cast(strings, &DataType::Utf8View)?.as_string_view(), ty, settings)
-        }
+        DataType::Dictionary(_, _) => parse_strings(cast(strings, &DataType::Utf8View)?.as_string_view(), ty, settings),
         other => Err(SqlError::new(SqlState::INTERNAL_ERROR, format!("cannot read Arrow type {other} as text"))),
     }
 }
 
-fn parse_strings<'a>(
-    strings: impl StringArrayType<'a>,
-    ty: PgType,
-    settings: &OutputSettings,
-) -> Result<ArrayRef, SqlError> {
+fn parse_strings<'a>(strings: impl StringArrayType<'a>, ty: PgType, settings: &OutputSettings) -> Result<ArrayRef, SqlError> {
     let mut builder = ColumnBuilder::new(ty, settings);
     for row in 0..strings.len() {
         if strings.is_null(row) {
@@ -74,12 +68,7 @@ fn parse_strings<'a>(
 ///
 /// # Errors
 /// What the input or receive function of the type answers; 22021 for a text that is not UTF-8.
-pub fn parameter(
-    ty: PgType,
-    format: Format,
-    value: Option<&[u8]>,
-    settings: &OutputSettings,
-) -> Result<ArrayRef, SqlError> {
+pub fn parameter(ty: PgType, format: Format, value: Option<&[u8]>, settings: &OutputSettings) -> Result<ArrayRef, SqlError> {
     let Some(value) = value else {
         let mut builder = ColumnBuilder::new(ty, settings);
         builder.append_null();

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn builder_and_round_trip() {
-        let error = SqlError::new(SqlState::SYNTAX_ERROR, "syntax error").detail("d").hint("h").position(3).context("inner").context("outer");
+        let error =
+            SqlError::new(SqlState::SYNTAX_ERROR, "syntax error").detail("d").hint("h").position(3).context("inner").context("outer");
         assert_eq!(error.context.as_deref(), Some("inner\nouter"));
         assert_eq!(error.to_string(), "syntax error");
         assert_eq!(error.to_sql_error(), error);

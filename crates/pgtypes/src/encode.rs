@@ -57,13 +57,7 @@ pub fn text_array(array: &dyn Array, ty: PgType, settings: &OutputSettings) -> R
 ///
 /// # Errors
 /// As [`text_array`].
-pub fn write_text(
-    array: &dyn Array,
-    row: usize,
-    ty: PgType,
-    settings: &OutputSettings,
-    out: &mut Vec<u8>,
-) -> Result<(), SqlError> {
+pub fn write_text(array: &dyn Array, row: usize, ty: PgType, settings: &OutputSettings, out: &mut Vec<u8>) -> Result<(), SqlError> {
     let column = Column::new(&array.slice(row, 1), ty)?;
     if column.is_null(0) {
         return Ok(());
@@ -75,13 +69,7 @@ pub fn write_text(
 ///
 /// # Errors
 /// As [`text_array`]; 2202E for a ragged multidimensional array.
-pub fn write_binary(
-    array: &dyn Array,
-    row: usize,
-    ty: PgType,
-    settings: &OutputSettings,
-    out: &mut Vec<u8>,
-) -> Result<(), SqlError> {
+pub fn write_binary(array: &dyn Array, row: usize, ty: PgType, settings: &OutputSettings, out: &mut Vec<u8>) -> Result<(), SqlError> {
     let column = Column::new(&array.slice(row, 1), ty)?;
     if column.is_null(0) {
         return Ok(());
@@ -110,10 +98,7 @@ pub(crate) fn arrow_error(error: &arrow::error::ArrowError) -> SqlError {
 }
 
 /// A cast by Arrow's rules in which a value that does not fit is an error.
-pub(crate) fn cast(
-    array: &dyn Array,
-    to: &arrow::datatypes::DataType,
-) -> Result<Arc<dyn Array>, SqlError> {
+pub(crate) fn cast(array: &dyn Array, to: &arrow::datatypes::DataType) -> Result<Arc<dyn Array>, SqlError> {
     let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
     arrow::compute::cast_with_options(array, to, &options).map_err(|error| arrow_error(&error))
 }

@@ -22,15 +22,7 @@ pub(crate) struct TypeRow {
     pub(crate) category: char,
 }
 
-const fn row(
-    scalar: Scalar,
-    oid: u32,
-    array_oid: u32,
-    name: &'static str,
-    display: &'static str,
-    len: i16,
-    category: char,
-) -> TypeRow {
+const fn row(scalar: Scalar, oid: u32, array_oid: u32, name: &'static str, display: &'static str, len: i16, category: char) -> TypeRow {
     TypeRow { scalar, oid, array_oid, name, display, len, category }
 }
 

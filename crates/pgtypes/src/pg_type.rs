@@ -202,10 +202,8 @@ impl PgType {
     /// `pg_type.typispreferred`: whether ambiguous calls within the category fall to this type.
     #[must_use]
     pub fn is_preferred(self) -> bool {
-        let preferred = matches!(
-            self.scalar,
-            Scalar::Bool | Scalar::Float8 | Scalar::Oid | Scalar::Text | Scalar::Timestamptz | Scalar::Interval
-        );
+        let preferred =
+            matches!(self.scalar, Scalar::Bool | Scalar::Float8 | Scalar::Oid | Scalar::Text | Scalar::Timestamptz | Scalar::Interval);
         preferred && !self.array
     }
 
@@ -281,9 +279,7 @@ impl PgType {
     #[must_use]
     pub fn char_length(self) -> Option<u32> {
         match self.scalar {
-            Scalar::Varchar | Scalar::Bpchar if self.typmod >= VARLENA_HEADER => {
-                u32::try_from(self.typmod - VARLENA_HEADER).ok()
-            }
+            Scalar::Varchar | Scalar::Bpchar if self.typmod >= VARLENA_HEADER => u32::try_from(self.typmod - VARLENA_HEADER).ok(),
             _ => None,
         }
     }
@@ -293,9 +289,7 @@ impl PgType {
     pub fn seconds_precision(self) -> Option<u32> {
         let digits = match self.scalar {
             Scalar::Time | Scalar::Timestamp | Scalar::Timestamptz => self.typmod,
-            Scalar::Interval if self.typmod >= 0 && self.typmod & 0xFFFF != INTERVAL_FULL_PRECISION => {
-                self.typmod & 0xFFFF
-            }
+            Scalar::Interval if self.typmod >= 0 && self.typmod & 0xFFFF != INTERVAL_FULL_PRECISION => self.typmod & 0xFFFF,
             _ => -1,
         };
         u32::try_from(digits).ok().filter(|digits| *digits <= 6)
@@ -303,11 +297,7 @@ impl PgType {
 
     /// The fields an `interval` may have, as PostgreSQL's bits; all of them without a modifier.
     pub(crate) fn interval_range(self) -> i32 {
-        if self.scalar == Scalar::Interval && self.typmod >= 0 {
-            (self.typmod >> 16) & INTERVAL_FULL_RANGE
-        } else {
-            INTERVAL_FULL_RANGE
-        }
+        if self.scalar == Scalar::Interval && self.typmod >= 0 { (self.typmod >> 16) & INTERVAL_FULL_RANGE } else { INTERVAL_FULL_RANGE }
     }
 
     /// Finds the type any SQL spelling without modifier means: `int`, `BIGINT`, `double precision`, `_text`,
@@ -348,8 +338,9 @@ fn named_scalar(words: &str) -> Option<PgType> {
         "float8" | "float" | "double precision" => PgType::FLOAT8,
         "numeric" | "decimal" | "dec" => PgType::NUMERIC,
         "text" => PgType::TEXT,
-        "varchar" | "character varying" | "char varying" | "nchar varying" | "national character varying"
-        | "national char varying" => PgType::VARCHAR,
+        "varchar" | "character varying" | "char varying" | "nchar varying" | "national character varying" | "national char varying" => {
+            PgType::VARCHAR
+        }
         "bpchar" => PgType::BPCHAR,
         "char" | "character" | "nchar" | "national character" | "national char" => PgType::bpchar(1),
         "\"char\"" => PgType::CHAR,

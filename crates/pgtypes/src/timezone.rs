@@ -10,8 +10,8 @@ use chrono::{DateTime, LocalResult, NaiveDateTime, Offset as _, TimeZone as _};
 use chrono_tz::{OffsetName as _, TZ_VARIANTS, Tz};
 
 use crate::calendar::{
-    MICROS_PER_SECOND, SECONDS_PER_DAY, TIMESTAMP_INFINITY, TIMESTAMP_MAX, TIMESTAMP_MIN, TIMESTAMP_NEGATIVE_INFINITY,
-    civil_from_days, days_from_civil, is_leap, weekday,
+    MICROS_PER_SECOND, SECONDS_PER_DAY, TIMESTAMP_INFINITY, TIMESTAMP_MAX, TIMESTAMP_MIN, TIMESTAMP_NEGATIVE_INFINITY, civil_from_days,
+    days_from_civil, is_leap, weekday,
 };
 use crate::diagnostic::SqlError;
 use crate::sqlstate::SqlState;
@@ -71,12 +71,7 @@ impl TimeZone {
     /// # Errors
     /// 22023 `invalid value for parameter "TimeZone": "x"`.
     pub fn from_name(name: &str) -> Result<Self, SqlError> {
-        let invalid = || {
-            SqlError::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                format!("invalid value for parameter \"TimeZone\": \"{name}\""),
-            )
-        };
+        let invalid = || SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid value for parameter \"TimeZone\": \"{name}\""));
         if let Some(hours) = plain_number(name) {
             if hours.abs() > 168.0 {
                 return Err(invalid().detail("UTC timezone offset is out of range."));
@@ -94,18 +89,16 @@ impl TimeZone {
     /// # Errors
     /// 22023 `time zone "x" not recognized`.
     pub fn from_expression(name: &str) -> Result<Self, SqlError> {
-        Self::from_abbreviation(name).or_else(|| Self::from_zone(name)).ok_or_else(|| {
-            SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
-        })
+        Self::from_abbreviation(name)
+            .or_else(|| Self::from_zone(name))
+            .ok_or_else(|| SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized")))
     }
 
     /// The zone of an abbreviation, such as `jst`, in any case.
     #[must_use]
     pub fn from_abbreviation(name: &str) -> Option<Self> {
         match abbreviation::find(name)? {
-            Abbreviation::Fixed(seconds) => {
-                Some(Self { name: Arc::from(name.to_ascii_uppercase()), rules: Rules::Fixed(seconds) })
-            }
+            Abbreviation::Fixed(seconds) => Some(Self { name: Arc::from(name.to_ascii_uppercase()), rules: Rules::Fixed(seconds) }),
             Abbreviation::Zone(zone) => Self::from_zone(zone),
         }
     }
@@ -272,9 +265,7 @@ fn clock(micros: i64) -> NaiveDateTime {
         let year = civil_from_days(days).year;
         let first = days_from_civil(year, 1, 1);
         let equal = (FOLD_YEARS_FROM..FOLDED_FROM_YEAR)
-            .find(|same| {
-                is_leap(*same) == is_leap(year) && weekday(days_from_civil(*same, 1, 1)) == weekday(first)
-            })
+            .find(|same| is_leap(*same) == is_leap(year) && weekday(days_from_civil(*same, 1, 1)) == weekday(first))
             .unwrap_or(FOLD_YEARS_FROM);
         seconds -= (first - days_from_civil(equal, 1, 1)) * SECONDS_PER_DAY;
     }

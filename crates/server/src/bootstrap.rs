@@ -33,13 +33,7 @@ pub(crate) async fn superuser(catalog: &Catalog) -> kura_catalog::Result<Arc<Rol
     if let Some(existing) = catalog.role(SUPERUSER).await? {
         return Ok(existing);
     }
-    let role = Role {
-        oid: BOOTSTRAP_ROLE_OID,
-        name: SUPERUSER.to_owned(),
-        superuser: true,
-        login: true,
-        verifier: None,
-    };
+    let role = Role { oid: BOOTSTRAP_ROLE_OID, name: SUPERUSER.to_owned(), superuser: true, login: true, verifier: None };
     catalog.create_role(role).await
 }
 
@@ -101,12 +95,7 @@ fn write_secret(path: &Path) -> io::Result<ServerSecret> {
 #[cfg(unix)]
 fn create_private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 #[cfg(not(unix))]

@@ -173,8 +173,7 @@ impl Config {
             figment = figment.merge(file);
         }
         // KURA_PASSWORD is read below; KURA_BIN and KURA_TEST_* belong to the project's tests.
-        let environment =
-            Env::prefixed("KURA_").filter(|key| key != "password" && key != "bin" && !key.starts_with("test_"));
+        let environment = Env::prefixed("KURA_").filter(|key| key != "password" && key != "bin" && !key.starts_with("test_"));
         let raw: RawConfig = figment
             .merge(environment)
             .merge(Serialized::defaults(flags))
@@ -188,13 +187,7 @@ impl Config {
     /// # Errors
     /// When the machine does not tell its memory.
     pub fn with_data_dir(data_dir: PathBuf) -> Result<Self, ConfigError> {
-        Self::resolve(
-            &RawConfig {
-                data_dir: Some(data_dir),
-                ..RawConfig::default()
-            },
-            None,
-        )
+        Self::resolve(&RawConfig { data_dir: Some(data_dir), ..RawConfig::default() }, None)
     }
 
     fn resolve(raw: &RawConfig, password: Option<Secret>) -> Result<Self, ConfigError> {
@@ -208,10 +201,7 @@ impl Config {
             None => data_dir.join("lake"),
         };
         let tls = match (&raw.tls_cert, &raw.tls_key) {
-            (Some(certificate), Some(key)) => Some(TlsFiles {
-                certificate: certificate.clone(),
-                key: key.clone(),
-            }),
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
             (None, None) => None,
             _ => return Err(ConfigError::HalfTls),
         };
@@ -219,20 +209,12 @@ impl Config {
         let http_listen = address(raw.http_listen.as_deref(), "--http-listen", 8080)?;
         let plaintext = raw.insecure_allow_plaintext.unwrap_or(false);
         if !plaintext {
-            let doors = [
-                ("--postgres-listen", postgres_listen, tls.is_some()),
-                ("--http-listen", http_listen, false),
-            ];
-            if let Some((flag, address, _)) = doors
-                .into_iter()
-                .find(|(_, address, encrypted)| !encrypted && !is_loopback(address.ip()))
-            {
+            let doors = [("--postgres-listen", postgres_listen, tls.is_some()), ("--http-listen", http_listen, false)];
+            if let Some((flag, address, _)) = doors.into_iter().find(|(_, address, encrypted)| !encrypted && !is_loopback(address.ip())) {
                 return Err(ConfigError::Plaintext { flag, address });
             }
         }
-        let message_bytes_max = raw
-            .max_message_size
-            .map_or(Ok(256 << 20), |size| size.bytes("--max-message-size"))?;
+        let message_bytes_max = raw.max_message_size.map_or(Ok(256 << 20), |size| size.bytes("--max-message-size"))?;
         Ok(Self {
             data_dir,
             catalog,
@@ -246,9 +228,7 @@ impl Config {
             tls,
             plaintext,
             connections_max: raw.max_connections.map_or(100, usize::from),
-            message_bytes_max: usize::try_from(message_bytes_max)
-                .unwrap_or(usize::MAX)
-                .clamp(64 << 10, (1 << 30) - 1),
+            message_bytes_max: usize::try_from(message_bytes_max).unwrap_or(usize::MAX).clamp(64 << 10, (1 << 30) - 1),
             shutdown_grace: raw.shutdown_grace.map_or(Duration::from_secs(30), |span| span.0),
             password,
             log_format: raw.log_format.unwrap_or_default(),
@@ -257,29 +237,17 @@ impl Config {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the configuration is the one reader of the environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "the configuration is the one reader of the environment")]
 fn password() -> Option<Secret> {
-    std::env::var("KURA_PASSWORD")
-        .ok()
-        .filter(|text| !text.is_empty())
-        .map(Secret)
+    std::env::var("KURA_PASSWORD").ok().filter(|text| !text.is_empty()).map(Secret)
 }
 
 fn catalog_url(text: &str) -> Result<CatalogUrl, ConfigError> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         let reason = "a catalog in PostgreSQL is not supported yet; use sqlite:PATH".to_owned();
-        return Err(ConfigError::Value {
-            key: "--catalog",
-            reason,
-        });
+        return Err(ConfigError::Value { key: "--catalog", reason });
     }
-    text.parse().map_err(|error: kura_catalog::Error| ConfigError::Value {
-        key: "--catalog",
-        reason: error.to_string(),
-    })
+    text.parse().map_err(|error: kura_catalog::Error| ConfigError::Value { key: "--catalog", reason: error.to_string() })
 }
 
 fn storage_path(text: &str) -> Result<PathBuf, ConfigError> {
@@ -288,10 +256,7 @@ fn storage_path(text: &str) -> Result<PathBuf, ConfigError> {
         Some(("file", path)) => Ok(PathBuf::from(path)),
         Some((scheme, _)) => {
             let reason = format!("storage at {scheme}:// is not supported yet; use a folder");
-            Err(ConfigError::Value {
-                key: "--storage",
-                reason,
-            })
+            Err(ConfigError::Value { key: "--storage", reason })
         }
     }
 }
@@ -301,14 +266,10 @@ fn address(text: Option<&str>, key: &'static str, default_port: u16) -> Result<S
         return Ok(SocketAddr::from(([127, 0, 0, 1], default_port)));
     };
     let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    named
-        .as_deref()
-        .unwrap_or(text)
-        .parse()
-        .map_err(|_| ConfigError::Value {
-            key,
-            reason: format!("\"{text}\" is not an address and a port, such as 127.0.0.1:{default_port}"),
-        })
+    named.as_deref().unwrap_or(text).parse().map_err(|_| ConfigError::Value {
+        key,
+        reason: format!("\"{text}\" is not an address and a port, such as 127.0.0.1:{default_port}"),
+    })
 }
 
 fn is_loopback(ip: IpAddr) -> bool {
@@ -330,10 +291,7 @@ mod tests {
         let config = resolve(|_| {}).expect("defaults");
         assert_eq!(config.data_dir, Path::new("./kura-data"));
         assert_eq!(config.storage, Path::new("./kura-data/lake"));
-        assert_eq!(
-            config.catalog,
-            CatalogUrl::Sqlite(PathBuf::from("./kura-data/catalog.sqlite"))
-        );
+        assert_eq!(config.catalog, CatalogUrl::Sqlite(PathBuf::from("./kura-data/catalog.sqlite")));
         assert_eq!(config.postgres_listen.to_string(), "127.0.0.1:5432");
         assert_eq!(config.http_listen.to_string(), "127.0.0.1:8080");
         assert!(config.copy_roots.is_empty());
@@ -342,13 +300,7 @@ mod tests {
     #[test]
     fn plain_text_beyond_loopback_is_refused() {
         let open = |raw: &mut RawConfig| raw.postgres_listen = Some("0.0.0.0:5432".to_owned());
-        assert!(matches!(
-            resolve(open),
-            Err(ConfigError::Plaintext {
-                flag: "--postgres-listen",
-                ..
-            })
-        ));
+        assert!(matches!(resolve(open), Err(ConfigError::Plaintext { flag: "--postgres-listen", .. })));
         let accepted = resolve(|raw| {
             open(raw);
             raw.insecure_allow_plaintext = Some(true);
@@ -356,33 +308,22 @@ mod tests {
         assert!(accepted.is_ok());
         let mapped = resolve(|raw| raw.http_listen = Some("[::ffff:127.0.0.1]:0".to_owned()));
         assert!(mapped.is_ok());
-        assert!(matches!(
-            resolve(|raw| raw.tls_cert = Some(PathBuf::from("x"))),
-            Err(ConfigError::HalfTls)
-        ));
+        assert!(matches!(resolve(|raw| raw.tls_cert = Some(PathBuf::from("x"))), Err(ConfigError::HalfTls)));
     }
 
     #[test]
     fn what_is_not_built_is_named() {
         let storage = resolve(|raw| raw.storage = Some("s3://bucket/prefix".to_owned())).expect_err("not yet");
-        assert_eq!(
-            storage.to_string(),
-            "invalid value for --storage: storage at s3:// is not supported yet; use a folder"
-        );
+        assert_eq!(storage.to_string(), "invalid value for --storage: storage at s3:// is not supported yet; use a folder");
         assert!(resolve(|raw| raw.catalog = Some("postgres://x".to_owned())).is_err());
     }
 
     #[test]
     fn unknown_keys_in_a_file_are_refused() {
         let extract = |text: &str| Figment::from(Toml::string(text)).extract::<RawConfig>();
-        let raw = extract(
-            "data_dir = '/x'\nmemory_limit = '2GB'\nmax_connections = 7\ncopy_root = '/a'\nshutdown_grace = '5s'",
-        )
-        .expect("known keys");
-        assert_eq!(
-            (raw.data_dir.as_deref(), raw.max_connections),
-            (Some(Path::new("/x")), Some(7))
-        );
+        let raw = extract("data_dir = '/x'\nmemory_limit = '2GB'\nmax_connections = 7\ncopy_root = '/a'\nshutdown_grace = '5s'")
+            .expect("known keys");
+        assert_eq!((raw.data_dir.as_deref(), raw.max_connections), (Some(Path::new("/x")), Some(7)));
         assert_eq!(raw.copy_root, [PathBuf::from("/a")]);
         let error = extract("memory_limt = '2GB'").expect_err("a typing error").to_string();
         assert!(error.contains("memory_limt"), "{error}");
@@ -390,25 +331,10 @@ mod tests {
 
     #[test]
     fn a_flag_outranks_the_file() {
-        let cli = Cli::try_parse_from([
-            "kura",
-            "serve",
-            "--data-dir",
-            "/flag",
-            "--copy-root",
-            "/a",
-            "--copy-root",
-            "/b",
-        ])
-        .expect("flags");
-        let Command::Serve(flags) = cli.command else {
-            panic!("serve")
-        };
+        let cli = Cli::try_parse_from(["kura", "serve", "--data-dir", "/flag", "--copy-root", "/a", "--copy-root", "/b"]).expect("flags");
+        let Command::Serve(flags) = cli.command else { panic!("serve") };
         let file = Toml::string("data_dir = '/file'\nlog_level = 'debug'");
-        let raw: RawConfig = Figment::from(file)
-            .merge(Serialized::defaults(&*flags))
-            .extract()
-            .expect("a configuration");
+        let raw: RawConfig = Figment::from(file).merge(Serialized::defaults(&*flags)).extract().expect("a configuration");
         assert_eq!(raw.data_dir.as_deref(), Some(Path::new("/flag")));
         assert_eq!(raw.log_level.as_deref(), Some("debug"));
         assert_eq!(raw.copy_root.len(), 2);

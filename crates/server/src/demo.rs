@@ -70,53 +70,31 @@ pub(crate) async fn load(
     let folder = Folder::create(folder)?;
     let script = SCRIPT.replace("${dir}", &folder.0.to_string_lossy().replace('\'', "''"));
     run(sessions, role, &folder.0, &script, terminal).await?;
-    terminal.line(&format!(
-        "Sample data loaded in {:.1} s.",
-        begin.elapsed().as_secs_f64()
-    ));
+    terminal.line(&format!("Sample data loaded in {:.1} s.", begin.elapsed().as_secs_f64()));
     Ok(true)
 }
 
-async fn run(
-    sessions: &Arc<Sessions>,
-    role: Arc<Role>,
-    folder: &Path,
-    script: &str,
-    terminal: &Terminal,
-) -> Result<(), DemoError> {
+async fn run(sessions: &Arc<Sessions>, role: Arc<Role>, folder: &Path, script: &str, terminal: &Terminal) -> Result<(), DemoError> {
     let failed = |statement: &str| {
         let statement = statement.lines().next().unwrap_or_default().to_owned();
         move |source| DemoError::Statement { statement, source }
     };
-    let options = LoginOptions {
-        database: DATABASE.to_owned(),
-        ..LoginOptions::default()
-    };
-    let mut session = sessions
-        .open(&Authenticated::internal(role), &options)
-        .map_err(failed("login"))?;
+    let options = LoginOptions { database: DATABASE.to_owned(), ..LoginOptions::default() };
+    let mut session = sessions.open(&Authenticated::internal(role), &options).map_err(failed("login"))?;
     session.add_copy_root(folder.to_path_buf());
     let mut script = session.parse_script(script.into()).await.map_err(failed("demo.sql"))?;
     while let Some((statement, last)) = script.next_statement() {
         let begin = Instant::now();
-        let response = Box::pin(session.start(&statement))
-            .await
-            .map_err(failed(&statement.text))?;
+        let response = Box::pin(session.start(&statement)).await.map_err(failed(&statement.text))?;
         if let Response::Command(tag) = &response
             && let Some(rows) = tag.strip_prefix("COPY ")
         {
             let table = statement.text.split_whitespace().nth(1).unwrap_or_default();
             let rows: u64 = rows.parse().unwrap_or_default();
-            terminal.line(&format!(
-                "  {table:<14} {:>9} rows  {:>5.1} s",
-                grouped(rows),
-                begin.elapsed().as_secs_f64()
-            ));
+            terminal.line(&format!("  {table:<14} {:>9} rows  {:>5.1} s", grouped(rows), begin.elapsed().as_secs_f64()));
         }
         drop(response);
-        Box::pin(session.complete(last))
-            .await
-            .map_err(failed(&statement.text))?;
+        Box::pin(session.complete(last)).await.map_err(failed(&statement.text))?;
     }
     Ok(())
 }
@@ -139,10 +117,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn create(path: PathBuf) -> Result<Self, DemoError> {
-        let failed = |source| DemoError::Files {
-            folder: path.display().to_string(),
-            source,
-        };
+        let failed = |source| DemoError::Files { folder: path.display().to_string(), source };
         fs::create_dir_all(&path).map_err(failed)?;
         let folder = Self(path.canonicalize().map_err(failed)?);
         for (name, bytes) in FILES {

@@ -62,8 +62,5 @@ async fn show_metrics(State(console): State<Arc<Console>>) -> impl IntoResponse 
             metrics::gauge!(telemetry::RESIDENT_BYTES).set(bytes as f64);
         }
     }
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        console.metrics.render(),
-    )
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], console.metrics.render())
 }

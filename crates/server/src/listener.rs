@@ -79,8 +79,6 @@ impl Drop for Open {
 
 fn set_options(tcp: &TcpStream) -> std::io::Result<()> {
     tcp.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_EVERY);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
     SockRef::from(tcp).set_tcp_keepalive(&keepalive)
 }

@@ -127,11 +127,8 @@ async fn log_in(door: &Door, tcp: TcpStream) -> Option<Conversation> {
 }
 
 fn unencrypted() -> SqlError {
-    SqlError::new(
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        "connections from other machines must be encrypted",
-    )
-    .hint("Connect with sslmode=require.")
+    SqlError::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "connections from other machines must be encrypted")
+        .hint("Connect with sslmode=require.")
 }
 
 async fn refuse_login(output: &mut Output, error: &SqlError) -> Option<Conversation> {
@@ -153,51 +150,33 @@ async fn establish(
         output.put(&negotiation);
     }
     let fatal = |state, message: &str| Failure::Fatal(SqlError::new(state, message));
-    let user = startup.get("user").filter(|user| !user.is_empty()).ok_or_else(|| {
-        fatal(
-            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-            "no PostgreSQL user name specified in startup packet",
-        )
-    })?;
-    if startup
-        .get("replication")
-        .is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0"))
-    {
-        return Err(fatal(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "replication connections are not supported",
-        ));
+    let user = startup
+        .get("user")
+        .filter(|user| !user.is_empty())
+        .ok_or_else(|| fatal(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "no PostgreSQL user name specified in startup packet"))?;
+    if startup.get("replication").is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0")) {
+        return Err(fatal(SqlState::FEATURE_NOT_SUPPORTED, "replication connections are not supported"));
     }
     let who = authenticate::authenticate(&door.sessions, user, binding, input, output).await?;
     let session = open_session(door, startup, user, &who)?;
     for (name, value) in session.reported_settings() {
         output.put(&ParameterStatus::new(name.to_owned(), value));
     }
-    output.put(&BackendKeyData::new(
-        session.pid(),
-        SecretKey::Bytes(session.cancel_key().to_vec().into()),
-    ));
+    output.put(&BackendKeyData::new(session.pid(), SecretKey::Bytes(session.cancel_key().to_vec().into())));
     tracing::info!(user, session_id = session.pid(), "connection authenticated");
     Ok(session)
 }
 
 fn open_session(door: &Door, startup: &Startup, user: &str, who: &Authenticated) -> Result<Session, Failure> {
     let options = LoginOptions {
-        database: startup
-            .get("database")
-            .filter(|name| !name.is_empty())
-            .unwrap_or(user)
-            .to_owned(),
+        database: startup.get("database").filter(|name| !name.is_empty()).unwrap_or(user).to_owned(),
         settings: startup.settings().map_err(Failure::Fatal)?,
         key_bytes: startup.key_bytes(),
     };
-    door.sessions
-        .open(who, &options)
-        .map_err(|error| Failure::Fatal(error.to_sql_error()))
+    door.sessions.open(who, &options).map_err(|error| Failure::Fatal(error.to_sql_error()))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }

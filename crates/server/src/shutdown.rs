@@ -42,12 +42,7 @@ impl Shutdown {
 
     /// Waits for the shutdown, and through it: `interrupt_statements` is called at the end of the grace period, unless
     /// `idle` comes first.
-    pub(crate) async fn supervise(
-        &self,
-        grace: Duration,
-        interrupt_statements: impl FnOnce(),
-        idle: impl Future<Output = ()>,
-    ) {
+    pub(crate) async fn supervise(&self, grace: Duration, interrupt_statements: impl FnOnce(), idle: impl Future<Output = ()>) {
         self.draining().await;
         tokio::pin!(idle);
         tokio::select! {
@@ -80,13 +75,7 @@ mod tests {
         let idle = async {
             shutdown.expired().await;
         };
-        shutdown
-            .supervise(
-                Duration::from_secs(3600),
-                || interrupted.store(true, Ordering::Relaxed),
-                idle,
-            )
-            .await;
+        shutdown.supervise(Duration::from_secs(3600), || interrupted.store(true, Ordering::Relaxed), idle).await;
         assert!(interrupted.load(Ordering::Relaxed));
     }
 
@@ -94,12 +83,6 @@ mod tests {
     async fn an_idle_server_ends_at_once() {
         let shutdown = Shutdown::default();
         shutdown.request();
-        shutdown
-            .supervise(
-                Duration::from_secs(3600),
-                || panic!("nothing runs"),
-                std::future::ready(()),
-            )
-            .await;
+        shutdown.supervise(Duration::from_secs(3600), || panic!("nothing runs"), std::future::ready(())).await;
     }
 }

@@ -122,31 +122,18 @@ impl Server {
     /// # Errors
     /// What stops the start; nothing is left running then.
     pub async fn start(config: &Config, with_demo: bool, terminal: Terminal) -> Result<Self, StartError> {
-        let tls = config
-            .tls
-            .as_ref()
-            .map(|files| Tls::load(&files.certificate, &files.key))
-            .transpose()?;
+        let tls = config.tls.as_ref().map(|files| Tls::load(&files.certificate, &files.key)).transpose()?;
         let metrics = telemetry::metrics()?;
         let doors = bind(config).await?;
-        let addresses = (
-            address(&doors.postgres, config.postgres_listen)?,
-            address(&doors.http, config.http_listen)?,
-        );
+        let addresses = (address(&doors.postgres, config.postgres_listen)?, address(&doors.http, config.http_listen)?);
         let (catalog, storage) = open_lake(config).await?;
         let engine = Engine::new(engine_config(config), Arc::clone(&catalog), storage).map_err(StartError::Engine)?;
         let secret_path = config.data_dir.join(SECRET_FILE);
         let secret = bootstrap::server_secret(&secret_path).map_err(path_error(&secret_path))?;
-        let limits = kura_session::Config {
-            connections_max: config.connections_max,
-            ..kura_session::Config::default()
-        };
+        let limits = kura_session::Config { connections_max: config.connections_max, ..kura_session::Config::default() };
         let sessions = Sessions::new(limits, Arc::clone(&catalog), engine, secret);
         let server = Self {
-            ports: Ports {
-                postgres: addresses.0.port(),
-                http: addresses.1.port(),
-            },
+            ports: Ports { postgres: addresses.0.port(), http: addresses.1.port() },
             shutdown: Arc::default(),
             sessions,
             catalog,
@@ -156,30 +143,19 @@ impl Server {
             end: CancellationToken::new(),
         };
         let console = server.open_http(doors.http, metrics);
-        let superuser = bootstrap::superuser(&server.catalog)
-            .await
-            .map_err(StartError::Catalog)?;
+        let superuser = bootstrap::superuser(&server.catalog).await.map_err(StartError::Catalog)?;
         if with_demo {
             let folder = config.data_dir.join(DEMO_FOLDER);
             demo::load(&server.catalog, &server.sessions, superuser, folder, &terminal).await?;
         }
         // The last step that makes something: a generated password is shown as soon as it counts.
-        let password = bootstrap::ensure_password(&server.catalog, config.password.as_ref())
-            .await
-            .map_err(StartError::Catalog)?;
+        let password = bootstrap::ensure_password(&server.catalog, config.password.as_ref()).await.map_err(StartError::Catalog)?;
         if matches!(password, Password::Differs) {
-            tracing::warn!(
-                "KURA_PASSWORD is not the password of kura, which was set at the first start; kura set-password changes it"
-            );
+            tracing::warn!("KURA_PASSWORD is not the password of kura, which was set at the first start; kura set-password changes it");
         }
         server.open_postgres(doors.postgres, config, tls);
         console.ready.store(true, Ordering::Release);
-        terminal.ready(&Ready {
-            postgres: addresses.0,
-            http: addresses.1,
-            password: &password,
-            demo: with_demo,
-        });
+        terminal.ready(&Ready { postgres: addresses.0, http: addresses.1, password: &password, demo: with_demo });
         if let Some(path) = &config.ports_file {
             write_ports(path, server.ports).map_err(path_error(path))?;
         }
@@ -202,9 +178,7 @@ impl Server {
     /// Serves until a shutdown is requested, and through it. When this returns, nothing runs any more.
     pub async fn ended(self) {
         let sessions = Arc::clone(&self.sessions);
-        self.shutdown
-            .supervise(self.grace, move || sessions.interrupt_all(), self.connections.ended())
-            .await;
+        self.shutdown.supervise(self.grace, move || sessions.interrupt_all(), self.connections.ended()).await;
         self.end.cancel();
         if tokio::time::timeout(HTTP_GRACE, self.others.ended()).await.is_err() {
             tracing::debug!("http clients still connected");
@@ -220,8 +194,7 @@ impl Server {
             shutdown: Arc::clone(&self.shutdown),
             ready: AtomicBool::new(false),
         });
-        self.others
-            .spawn("http", http::serve(listener, Arc::clone(&console), self.end.clone()));
+        self.others.spawn("http", http::serve(listener, Arc::clone(&console), self.end.clone()));
         let end = self.end.clone();
         self.others.spawn("metrics", async move {
             while tokio::time::timeout(UPKEEP, end.cancelled()).await.is_err() {
@@ -233,10 +206,7 @@ impl Server {
 
     fn open_postgres(&self, listener: TcpListener, config: &Config, tls: Option<Tls>) {
         // Long messages of all clients together may take a quarter of the memory, and one of the longest always fits.
-        let kilobytes = config
-            .message_bytes_max
-            .max(usize::try_from(config.memory_limit / 4).unwrap_or(usize::MAX))
-            / 1024;
+        let kilobytes = config.message_bytes_max.max(usize::try_from(config.memory_limit / 4).unwrap_or(usize::MAX)) / 1024;
         let limits = InputLimits {
             message_bytes_max: config.message_bytes_max,
             large_kilobytes: Arc::new(Semaphore::new(kilobytes.min(Semaphore::MAX_PERMITS))),
@@ -249,10 +219,7 @@ impl Server {
             shutdown: Arc::clone(&self.shutdown),
         });
         let tasks = self.connections.clone();
-        self.connections.spawn(
-            "listener",
-            listener::listen(listener, door, config.connections_max, tasks),
-        );
+        self.connections.spawn("listener", listener::listen(listener, door, config.connections_max, tasks));
     }
 }
 
@@ -265,9 +232,7 @@ impl Drop for Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("ports", &self.ports)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("ports", &self.ports).finish_non_exhaustive()
     }
 }
 
@@ -277,9 +242,7 @@ impl std::fmt::Debug for Server {
 /// When the lake cannot be opened.
 pub async fn set_password(config: &Config, terminal: Terminal) -> Result<(), StartError> {
     let (catalog, _storage) = open_lake(config).await?;
-    let password = bootstrap::change_password(&catalog, config.password.as_ref())
-        .await
-        .map_err(StartError::Catalog)?;
+    let password = bootstrap::change_password(&catalog, config.password.as_ref()).await.map_err(StartError::Catalog)?;
     catalog.close().await;
     terminal.password_set(&password);
     Ok(())
@@ -288,37 +251,24 @@ pub async fn set_password(config: &Config, terminal: Terminal) -> Result<(), Sta
 async fn bind(config: &Config) -> Result<Doors, StartError> {
     let failed = |address, flag| move |source| StartError::Listen { address, flag, source };
     Ok(Doors {
-        postgres: TcpListener::bind(config.postgres_listen)
-            .await
-            .map_err(failed(config.postgres_listen, "--postgres-listen"))?,
-        http: TcpListener::bind(config.http_listen)
-            .await
-            .map_err(failed(config.http_listen, "--http-listen"))?,
+        postgres: TcpListener::bind(config.postgres_listen).await.map_err(failed(config.postgres_listen, "--postgres-listen"))?,
+        http: TcpListener::bind(config.http_listen).await.map_err(failed(config.http_listen, "--http-listen"))?,
     })
 }
 
 fn address(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, StartError> {
-    listener.local_addr().map_err(|source| StartError::Listen {
-        address: asked,
-        flag: "the flag",
-        source,
-    })
+    listener.local_addr().map_err(|source| StartError::Listen { address: asked, flag: "the flag", source })
 }
 
 async fn open_lake(config: &Config) -> Result<(Arc<Catalog>, Arc<Storage>), StartError> {
     create_private_folder(&config.data_dir).map_err(path_error(&config.data_dir))?;
     let storage = Storage::open(kura_storage::Config::local(&config.storage)).map_err(StartError::Storage)?;
-    let catalog_config = kura_catalog::Config {
-        url: config.catalog.clone(),
-        relocate: config.relocate,
-    };
+    let catalog_config = kura_catalog::Config { url: config.catalog.clone(), relocate: config.relocate };
     let data_path = storage.root().to_string_lossy().into_owned();
-    let catalog = Catalog::open(catalog_config, &data_path, Arc::new(SystemClock))
-        .await
-        .map_err(|error| match error {
-            moved @ kura_catalog::Error::DataPathMismatch { .. } => StartError::Moved(moved),
-            other => StartError::Catalog(other),
-        })?;
+    let catalog = Catalog::open(catalog_config, &data_path, Arc::new(SystemClock)).await.map_err(|error| match error {
+        moved @ kura_catalog::Error::DataPathMismatch { .. } => StartError::Moved(moved),
+        other => StartError::Catalog(other),
+    })?;
     Ok((catalog, storage))
 }
 
@@ -366,17 +316,7 @@ mod tests {
     fn the_ports_file_is_the_contract() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ports.json");
-        write_ports(
-            &path,
-            Ports {
-                postgres: 5432,
-                http: 8080,
-            },
-        )
-        .expect("written");
-        assert_eq!(
-            fs::read_to_string(&path).expect("read"),
-            r#"{"postgres":5432,"http":8080}"#
-        );
+        write_ports(&path, Ports { postgres: 5432, http: 8080 }).expect("written");
+        assert_eq!(fs::read_to_string(&path).expect("read"), r#"{"postgres":5432,"http":8080}"#);
     }
 }

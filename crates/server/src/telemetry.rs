@@ -54,18 +54,10 @@ pub enum TelemetryError {
 /// # Errors
 /// When the level cannot be read, or the log is set up already.
 pub fn log(level: &str, format: LogFormat) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(level).map_err(|source| TelemetryError::Level {
-        text: level.to_owned(),
-        source,
-    })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(level).map_err(|source| TelemetryError::Level { text: level.to_owned(), source })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let set = match format {
-        LogFormat::Human => builder
-            .with_target(false)
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .try_init(),
+        LogFormat::Human => builder.with_target(false).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     set.map_err(TelemetryError::LogTwice)
@@ -75,11 +67,7 @@ pub fn log(level: &str, format: LogFormat) -> Result<(), TelemetryError> {
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(
-            location,
-            panic = panic.payload_as_str().unwrap_or("without a message"),
-            "panic"
-        );
+        tracing::error!(location, panic = panic.payload_as_str().unwrap_or("without a message"), "panic");
     }));
 }
 
@@ -90,9 +78,7 @@ pub(crate) fn metrics() -> Result<PrometheusHandle, TelemetryError> {
         return Ok(handle.clone());
     }
     let seconds = [0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0];
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(ANSWER_SECONDS.to_owned()), &seconds)?
-        .build_recorder();
+    let recorder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(ANSWER_SECONDS.to_owned()), &seconds)?.build_recorder();
     let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
     if metrics::set_global_recorder(recorder).is_ok() {
         describe();
@@ -103,19 +89,12 @@ pub(crate) fn metrics() -> Result<PrometheusHandle, TelemetryError> {
 fn describe() {
     metrics::describe_counter!(SENT_BYTES, Unit::Bytes, "Bytes written to PostgreSQL clients");
     metrics::describe_counter!(CONNECTIONS_TOTAL, "PostgreSQL connections accepted");
-    metrics::describe_counter!(
-        CONNECTIONS_REFUSED,
-        "PostgreSQL connections refused because there were too many"
-    );
+    metrics::describe_counter!(CONNECTIONS_REFUSED, "PostgreSQL connections refused because there were too many");
     metrics::describe_gauge!(CONNECTIONS, "PostgreSQL connections open");
     metrics::describe_gauge!(SESSIONS, "Sessions");
     metrics::describe_counter!(STATEMENTS, "Statements completed, by command");
     metrics::describe_counter!(STATEMENTS_FAILED, "Statements failed, by SQLSTATE");
-    metrics::describe_histogram!(
-        ANSWER_SECONDS,
-        Unit::Seconds,
-        "Time from a query or Execute message to its whole answer"
-    );
+    metrics::describe_histogram!(ANSWER_SECONDS, Unit::Seconds, "Time from a query or Execute message to its whole answer");
     metrics::describe_gauge!(RESIDENT_BYTES, Unit::Bytes, "Resident memory of the process");
 }
 

@@ -19,9 +19,7 @@ impl Terminal {
     /// As fits the form of the log.
     #[must_use]
     pub fn new(format: LogFormat) -> Self {
-        Self {
-            log: format == LogFormat::Json,
-        }
+        Self { log: format == LogFormat::Json }
     }
 
     /// One line. A terminal that is gone is no reason to stop.
@@ -63,10 +61,7 @@ impl Terminal {
         if ready.demo {
             self.line("Try: SELECT name, count(*) FROM demo.flights JOIN demo.airlines USING (carrier) GROUP BY name ORDER BY 2 DESC;");
         }
-        self.line(&format!(
-            "Health and metrics: http://{}/health/ready, /metrics. Stop with Ctrl-C.",
-            reachable(ready.http)
-        ));
+        self.line(&format!("Health and metrics: http://{}/health/ready, /metrics. Stop with Ctrl-C.", reachable(ready.http)));
         self.line("");
     }
 
@@ -105,10 +100,7 @@ pub(crate) struct Ready<'a> {
 fn psql(address: SocketAddr, password: Option<&str>) -> String {
     let address = reachable(address);
     let password = password.map_or_else(String::new, |password| format!(":{password}"));
-    format!(
-        "psql \"postgresql://{SUPERUSER}{password}@{address}/{}\"",
-        kura_session::DATABASE
-    )
+    format!("psql \"postgresql://{SUPERUSER}{password}@{address}/{}\"", kura_session::DATABASE)
 }
 
 /// An address to connect to for one to listen on: "every interface" is no destination.

@@ -48,16 +48,10 @@ pub(crate) struct Tls {
 
 impl Tls {
     pub(crate) fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let pem = |path: &Path, source| TlsError::Pem {
-            path: path.display().to_string(),
-            source,
-        };
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect)
-            .map_err(|source| pem(certificate, source))?;
-        let first = chain.first().ok_or_else(|| TlsError::NoCertificate {
-            path: certificate.display().to_string(),
-        })?;
+        let pem = |path: &Path, source| TlsError::Pem { path: path.display().to_string(), source };
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect).map_err(|source| pem(certificate, source))?;
+        let first = chain.first().ok_or_else(|| TlsError::NoCertificate { path: certificate.display().to_string() })?;
         let binding = end_point_hash(first);
         let key = PrivateKeyDer::from_pem_file(key).map_err(|source| pem(key, source))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -65,10 +59,7 @@ impl Tls {
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            binding,
-        })
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), binding })
     }
 
     /// Encrypts after an `SSLRequest`.
@@ -91,18 +82,15 @@ impl Tls {
 
 /// The certificate's hash, by the hash of its own signature (SHA-256 for MD5 and SHA-1).
 fn end_point_hash(certificate: &[u8]) -> Option<Vec<u8>> {
-    let algorithm =
-        match signature_algorithm(certificate)? {
-            // sha1/sha256 WithRSAEncryption, ecdsa-with-SHA1, ecdsa-with-SHA256
-            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05 | 0x0b]
-            | [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01]
-            | [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02] => &digest::SHA256,
-            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c]
-            | [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03] => &digest::SHA384,
-            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d]
-            | [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04] => &digest::SHA512,
-            _ => return None,
-        };
+    let algorithm = match signature_algorithm(certificate)? {
+        // sha1/sha256 WithRSAEncryption, ecdsa-with-SHA1, ecdsa-with-SHA256
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05 | 0x0b]
+        | [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01]
+        | [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02] => &digest::SHA256,
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03] => &digest::SHA384,
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04] => &digest::SHA512,
+        _ => return None,
+    };
     Some(digest::digest(algorithm, certificate).as_ref().to_vec())
 }
 
@@ -131,12 +119,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         0..=0x7f => (usize::from(*first), rest),
         0x81..=0x84 => {
             let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (
-                digits
-                    .iter()
-                    .fold(0, |length, digit| (length << 8) | usize::from(*digit)),
-                rest,
-            )
+            (digits.iter().fold(0, |length, digit| (length << 8) | usize::from(*digit)), rest)
         }
         _ => return None,
     };
@@ -151,9 +134,7 @@ mod tests {
     #[test]
     fn the_signature_algorithm_is_found() {
         // SEQUENCE { SEQUENCE {}, SEQUENCE { OID ecdsa-with-SHA256 } }
-        let certificate = [
-            0x30, 0x0e, 0x30, 0x00, 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
-        ];
+        let certificate = [0x30, 0x0e, 0x30, 0x00, 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
         assert_eq!(end_point_hash(&certificate).map(|hash| hash.len()), Some(32));
         assert_eq!(end_point_hash(&certificate[..9]), None);
         assert_eq!(end_point_hash(&[]), None);

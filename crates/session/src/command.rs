@@ -13,21 +13,11 @@ use crate::settings::table;
 use crate::transaction::State;
 
 impl Session {
-    pub(crate) async fn command(
-        &mut self,
-        command: &SessionCommand,
-        parsed: &Parsed,
-        interrupt: Interrupt,
-    ) -> Result<Response> {
+    pub(crate) async fn command(&mut self, command: &SessionCommand, parsed: &Parsed, interrupt: Interrupt) -> Result<Response> {
         let tag = match command {
             SessionCommand::Begin { read_only, isolation } => {
                 self.begin(*read_only, isolation.as_deref())?;
-                if parsed
-                    .text
-                    .trim_start()
-                    .get(..5)
-                    .is_some_and(|word| word.eq_ignore_ascii_case("START"))
-                {
+                if parsed.text.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("START")) {
                     "START TRANSACTION"
                 } else {
                     "BEGIN"
@@ -38,11 +28,7 @@ impl Session {
             SessionCommand::Savepoint(_) => return Err(self.no_savepoints("SAVEPOINT")),
             SessionCommand::RollbackTo(_) => return Err(self.no_savepoints("ROLLBACK TO SAVEPOINT")),
             SessionCommand::Release(_) => return Err(self.no_savepoints("RELEASE SAVEPOINT")),
-            SessionCommand::SetTransaction {
-                session,
-                read_only,
-                isolation,
-            } => {
+            SessionCommand::SetTransaction { session, read_only, isolation } => {
                 self.set_transaction(*session, *read_only, isolation.as_deref())?;
                 "SET"
             }
@@ -63,9 +49,7 @@ impl Session {
             SessionCommand::Discard(what) => self.discard(what)?,
             SessionCommand::Prepare { name, types, statement } => {
                 let declared = types.iter().copied().map(Some).collect();
-                let prepared = self
-                    .analyse_prepared(Some((**statement).clone()), declared, statement.text.len(), &interrupt)
-                    .await?;
+                let prepared = self.analyse_prepared(Some((**statement).clone()), declared, statement.text.len(), &interrupt).await?;
                 self.keep(name, prepared)?;
                 "PREPARE"
             }
@@ -87,10 +71,7 @@ impl Session {
 
     fn begin(&mut self, read_only: Option<bool>, isolation: Option<&str>) -> Result<()> {
         if matches!(self.state, State::Block(_)) {
-            self.warn(
-                SqlState::ACTIVE_SQL_TRANSACTION,
-                "there is already a transaction in progress",
-            );
+            self.warn(SqlState::ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress");
         }
         self.open_block();
         self.set_characteristics("transaction_", read_only, isolation, true)
@@ -102,10 +83,7 @@ impl Session {
                 self.roll_back();
                 return Ok("ROLLBACK");
             }
-            State::None | State::Implicit(_) => self.warn(
-                SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                "there is no transaction in progress",
-            ),
+            State::None | State::Implicit(_) => self.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress"),
             State::Block(_) => {}
         }
         self.commit().await?;
@@ -114,10 +92,7 @@ impl Session {
 
     fn rollback_command(&mut self) -> &'static str {
         if matches!(self.state, State::None | State::Implicit(_)) {
-            self.warn(
-                SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                "there is no transaction in progress",
-            );
+            self.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress");
         }
         self.roll_back();
         "ROLLBACK"
@@ -125,10 +100,9 @@ impl Session {
 
     fn no_savepoints(&self, what: &str) -> Error {
         match self.state {
-            State::None | State::Implicit(_) => Error::new(
-                SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                format!("{what} can only be used in transaction blocks"),
-            ),
+            State::None | State::Implicit(_) => {
+                Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, format!("{what} can only be used in transaction blocks"))
+            }
             State::Block(_) | State::Failed => Error::Session(
                 SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, "savepoints are not supported")
                     .hint("End the transaction with COMMIT or ROLLBACK and begin a new one."),
@@ -154,43 +128,27 @@ impl Session {
                 }
             }
             State::None | State::Implicit(_) | State::Failed => {
-                self.warn(
-                    SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                    "SET TRANSACTION can only be used in transaction blocks",
-                );
+                self.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "SET TRANSACTION can only be used in transaction blocks");
                 self.open();
             }
         }
         self.set_characteristics("transaction_", read_only, isolation, true)
     }
 
-    fn set_characteristics(
-        &mut self,
-        prefix: &str,
-        read_only: Option<bool>,
-        isolation: Option<&str>,
-        local: bool,
-    ) -> Result<()> {
+    fn set_characteristics(&mut self, prefix: &str, read_only: Option<bool>, isolation: Option<&str>, local: bool) -> Result<()> {
         let mut settings = self.settings.lock();
         if let Some(level) = isolation {
             settings.set_text(&format!("{prefix}isolation"), level, local)?;
         }
         if let Some(read_only) = read_only {
-            settings.set_text(
-                &format!("{prefix}read_only"),
-                if read_only { "on" } else { "off" },
-                local,
-            )?;
+            settings.set_text(&format!("{prefix}read_only"), if read_only { "on" } else { "off" }, local)?;
         }
         Ok(())
     }
 
     fn set(&mut self, name: &str, value: &SetValue, local: bool) -> Result<()> {
         if local && !matches!(self.state, State::Block(_)) {
-            self.warn(
-                SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                "SET LOCAL can only be used in transaction blocks",
-            );
+            self.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
         }
         // The characteristics of a transaction end with it, however they are set.
         let local = local || name.starts_with("transaction_");
@@ -212,11 +170,7 @@ impl Session {
                 .rows()
                 .map(|row| {
                     let shown = settings.show(row.definition.name).unwrap_or_default();
-                    vec![
-                        row.definition.name.to_owned(),
-                        shown,
-                        row.definition.description.to_owned(),
-                    ]
+                    vec![row.definition.name.to_owned(), shown, row.definition.description.to_owned()]
                 })
                 .collect();
             Rows::of_texts("SHOW", &["name", "setting", "description"], &rows, interrupt)
@@ -231,10 +185,7 @@ impl Session {
         match what.to_ascii_lowercase().as_str() {
             "all" => {
                 if matches!(self.state, State::Block(_)) {
-                    return Err(Error::new(
-                        SqlState::ACTIVE_SQL_TRANSACTION,
-                        "DISCARD ALL cannot run inside a transaction block",
-                    ));
+                    return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, "DISCARD ALL cannot run inside a transaction block"));
                 }
                 self.portals.clear();
                 self.prepared.clear();
@@ -245,47 +196,25 @@ impl Session {
             "plans" => Ok("DISCARD PLANS"),
             "sequences" => Ok("DISCARD SEQUENCES"),
             "temp" | "temporary" => Ok("DISCARD TEMP"),
-            other => Err(Error::new(
-                SqlState::SYNTAX_ERROR,
-                format!("syntax error at or near \"{other}\""),
-            )),
+            other => Err(Error::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{other}\""))),
         }
     }
 
-    async fn execute_named(
-        &mut self,
-        name: &str,
-        arguments: &[Option<String>],
-        interrupt: Interrupt,
-    ) -> Result<Response> {
+    async fn execute_named(&mut self, name: &str, arguments: &[Option<String>], interrupt: Interrupt) -> Result<Response> {
         let prepared = self.find_prepared(name)?;
         let (wanted, given) = (prepared.parameters.len(), arguments.len());
         if wanted != given {
-            let error = SqlError::new(
-                SqlState::SYNTAX_ERROR,
-                format!("wrong number of parameters for prepared statement \"{name}\""),
-            );
-            return Err(Error::Session(
-                error.detail(format!("Expected {wanted} parameters but got {given}.")),
-            ));
+            let error = SqlError::new(SqlState::SYNTAX_ERROR, format!("wrong number of parameters for prepared statement \"{name}\""));
+            return Err(Error::Session(error.detail(format!("Expected {wanted} parameters but got {given}."))));
         }
-        let values = arguments
-            .iter()
-            .map(|argument| argument.as_ref().map(|text| Bytes::copy_from_slice(text.as_bytes())));
-        let given = Values {
-            formats: Vec::new(),
-            values: values.collect(),
-        };
+        let values = arguments.iter().map(|argument| argument.as_ref().map(|text| Bytes::copy_from_slice(text.as_bytes())));
+        let given = Values { formats: Vec::new(), values: values.collect() };
         let values = self.decode_values(name, &prepared, &given, None)?;
         let Some(parsed) = &prepared.parsed else {
             return Ok(Response::Empty);
         };
         let types: Vec<Option<PgType>> = prepared.parameters.iter().copied().map(Some).collect();
-        let parameters = Parameters {
-            types,
-            values: Some(values),
-        };
-        self.run(parsed, parameters, prepared.columns.as_deref(), interrupt)
-            .await
+        let parameters = Parameters { types, values: Some(values) };
+        self.run(parsed, parameters, prepared.columns.as_deref(), interrupt).await
     }
 }

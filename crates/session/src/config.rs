@@ -17,12 +17,6 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            connections_max: 100,
-            connections_reserved: 3,
-            prepared_max: 5_000,
-            prepared_bytes_max: 256 << 20,
-            portals_max: 500,
-        }
+        Self { connections_max: 100, connections_reserved: 3, prepared_max: 5_000, prepared_bytes_max: 256 << 20, portals_max: 500 }
     }
 }

@@ -20,12 +20,7 @@ pub struct CopyIn {
 
 impl CopyIn {
     pub(crate) fn new(inner: kura_engine::CopyIn, interrupt: Interrupt, offset: usize) -> Self {
-        Self {
-            columns: inner.columns,
-            inner,
-            interrupt,
-            offset,
-        }
+        Self { columns: inner.columns, inner, interrupt, offset }
     }
 
     /// How many columns each row has.
@@ -63,18 +58,13 @@ impl CopyIn {
     /// The client gave up. Returns the error it is answered.
     pub async fn abort(self, message: &str) -> Error {
         let source = self.inner.abort(message).await;
-        Error::Engine {
-            source,
-            offset: self.offset,
-        }
+        Error::Engine { source, offset: self.offset }
     }
 }
 
 impl std::fmt::Debug for CopyIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CopyIn")
-            .field("columns", &self.columns)
-            .finish_non_exhaustive()
+        f.debug_struct("CopyIn").field("columns", &self.columns).finish_non_exhaustive()
     }
 }
 
@@ -90,14 +80,7 @@ pub struct CopyOut {
 
 impl CopyOut {
     pub(crate) fn new(inner: kura_engine::CopyOut, interrupt: Interrupt, offset: usize) -> Self {
-        Self {
-            columns: inner.columns,
-            stream: inner.stream,
-            rows: inner.rows,
-            quoting: inner.quoting,
-            interrupt,
-            offset,
-        }
+        Self { columns: inner.columns, stream: inner.stream, rows: inner.rows, quoting: inner.quoting, interrupt, offset }
     }
 
     /// Quote and escape of csv, inside which a newline does not end a row; `None` when every newline does.
@@ -125,10 +108,7 @@ impl CopyOut {
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         match self.interrupt.guard(self.stream.next()).await? {
             Some(Ok(bytes)) => Ok(Some(bytes)),
-            Some(Err(source)) => Err(self.interrupt.explain(Error::Engine {
-                source,
-                offset: self.offset,
-            })),
+            Some(Err(source)) => Err(self.interrupt.explain(Error::Engine { source, offset: self.offset })),
             None => Ok(None),
         }
     }
@@ -142,8 +122,6 @@ impl CopyOut {
 
 impl std::fmt::Debug for CopyOut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CopyOut")
-            .field("columns", &self.columns)
-            .finish_non_exhaustive()
+        f.debug_struct("CopyOut").field("columns", &self.columns).finish_non_exhaustive()
     }
 }

@@ -62,19 +62,12 @@ pub struct Interrupt {
 
 impl Interrupt {
     pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        Self {
-            token: CancellationToken::new(),
-            reason: Arc::default(),
-            deadline: timeout.map(|timeout| Instant::now() + timeout),
-        }
+        Self { token: CancellationToken::new(), reason: Arc::default(), deadline: timeout.map(|timeout| Instant::now() + timeout) }
     }
 
     /// The same statement with its time starting anew: a portal continued.
     pub(crate) fn renewed(&self, timeout: Option<Duration>) -> Self {
-        Self {
-            deadline: timeout.map(|timeout| Instant::now() + timeout),
-            ..self.clone()
-        }
+        Self { deadline: timeout.map(|timeout| Instant::now() + timeout), ..self.clone() }
     }
 
     /// What the engine watches.
@@ -132,14 +125,8 @@ impl Interrupt {
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::new(
-        SqlState::INTERNAL_ERROR,
-        format!("the statement panicked: {}", text.unwrap_or("without a message")),
-    )
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Error::new(SqlState::INTERNAL_ERROR, format!("the statement panicked: {}", text.unwrap_or("without a message")))
 }
 
 #[cfg(test)]
@@ -160,10 +147,7 @@ mod tests {
         interrupt.raise(Reason::User);
         interrupt.raise(Reason::Shutdown);
         let result = interrupt.guard(std::future::pending::<()>()).await;
-        assert_eq!(
-            result.expect_err("ended").to_string(),
-            "canceling statement due to user request"
-        );
+        assert_eq!(result.expect_err("ended").to_string(), "canceling statement due to user request");
     }
 
     #[tokio::test]
@@ -171,9 +155,6 @@ mod tests {
         let interrupt = Interrupt::new(Some(Duration::from_millis(20)));
         assert_eq!(interrupt.guard(async { 1 }).await.expect("done at once"), 1);
         let result = interrupt.guard(std::future::pending::<()>()).await;
-        assert_eq!(
-            result.expect_err("ended").to_string(),
-            "canceling statement due to statement timeout"
-        );
+        assert_eq!(result.expect_err("ended").to_string(), "canceling statement due to statement timeout");
     }
 }

@@ -89,10 +89,7 @@ pub fn generated_password() -> String {
     while password.len() < GENERATED_LETTERS {
         let bytes: [u8; 64] = random_bytes();
         // 248 = 4 * 62: above it some letters would come more often than others.
-        let letters = bytes
-            .iter()
-            .filter(|byte| **byte < 248)
-            .map(|byte| char::from(LETTERS[usize::from(byte % 62)]));
+        let letters = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(LETTERS[usize::from(byte % 62)]));
         password.extend(letters.take(GENERATED_LETTERS - password.len()));
     }
     password
@@ -102,8 +99,6 @@ pub fn generated_password() -> String {
 pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     use ring::rand::SecureRandom;
     let mut bytes = [0; N];
-    ring::rand::SystemRandom::new()
-        .fill(&mut bytes)
-        .expect("the operating system gives random bytes");
+    ring::rand::SystemRandom::new().fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }

@@ -47,43 +47,24 @@ impl Session {
         if portal.is_empty() {
             self.portals.remove("");
         } else if self.portals.contains_key(portal) {
-            return Err(Error::new(
-                SqlState::DUPLICATE_CURSOR,
-                format!("cursor \"{portal}\" already exists"),
-            ));
+            return Err(Error::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{portal}\" already exists")));
         }
         if self.portals.len() >= self.shared.config.portals_max {
-            let error = SqlError::new(
-                SqlState::CONFIGURATION_LIMIT_EXCEEDED,
-                "too many portals in this session",
-            );
+            let error = SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, "too many portals in this session");
             return Err(Error::Session(error.hint("Close portals that are no longer used.")));
         }
         let values = self.decode_values(statement, &prepared, given, Some(portal))?;
         let columns = prepared.columns.as_ref().map_or(0, |columns| columns.len());
         if result_formats.len() > 1 && result_formats.len() != columns {
-            let message = format!(
-                "bind message has {} result formats but query has {columns} columns",
-                result_formats.len()
-            );
+            let message = format!("bind message has {} result formats but query has {columns} columns", result_formats.len());
             return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
         }
-        let formats = (0..columns)
-            .map(|column| format_of(result_formats, column))
-            .collect::<Result<Vec<_>>>()?;
+        let formats = (0..columns).map(|column| format_of(result_formats, column)).collect::<Result<Vec<_>>>()?;
         // A portal belongs to a transaction, if only to the implicit one of its pipeline.
         if !matches!(self.state, crate::transaction::State::Failed) {
             self.open();
         }
-        self.portals.insert(
-            portal.to_owned(),
-            Portal {
-                prepared,
-                values,
-                formats,
-                progress: Progress::Ready,
-            },
-        );
+        self.portals.insert(portal.to_owned(), Portal { prepared, values, formats, progress: Progress::Ready });
         Ok(())
     }
 
@@ -93,11 +74,7 @@ impl Session {
     /// 34000 when there is none of this name.
     pub fn describe_portal(&self, name: &str) -> Result<Option<PortalColumns>> {
         let portal = self.portals.get(name).ok_or_else(|| missing(name))?;
-        Ok(portal
-            .prepared
-            .columns
-            .clone()
-            .map(|columns| (columns, portal.formats.clone())))
+        Ok(portal.prepared.columns.clone().map(|columns| (columns, portal.formats.clone())))
     }
 
     /// Runs a portal, or goes on with a suspended one.
@@ -107,24 +84,15 @@ impl Session {
     pub async fn execute_portal(&mut self, name: &str) -> Result<Response> {
         let portal = self.portals.get_mut(name).ok_or_else(|| missing(name))?;
         let progress = std::mem::replace(&mut portal.progress, Progress::Done);
-        let (prepared, values, formats) = (
-            Arc::clone(&portal.prepared),
-            portal.values.clone(),
-            portal.formats.clone(),
-        );
+        let (prepared, values, formats) = (Arc::clone(&portal.prepared), portal.values.clone(), portal.formats.clone());
         match progress {
             Progress::Ready => {
                 let Some(parsed) = &prepared.parsed else {
                     return Ok(Response::Empty);
                 };
                 let interrupt = self.begin_statement();
-                let parameters = Parameters {
-                    types: prepared.parameters.iter().copied().map(Some).collect(),
-                    values: Some(values),
-                };
-                let response = self
-                    .run(parsed, parameters, prepared.columns.as_deref(), interrupt)
-                    .await?;
+                let parameters = Parameters { types: prepared.parameters.iter().copied().map(Some).collect(), values: Some(values) };
+                let response = self.run(parsed, parameters, prepared.columns.as_deref(), interrupt).await?;
                 Ok(match response {
                     Response::Rows(rows) => Response::Rows(rows.with_formats(formats)),
                     other => other,
@@ -137,17 +105,9 @@ impl Session {
             Progress::Done => match &prepared.columns {
                 Some(columns) => {
                     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-                    let shows = prepared
-                        .parsed
-                        .as_ref()
-                        .is_some_and(|parsed| matches!(parsed.kind, Kind::Session(_)));
+                    let shows = prepared.parsed.as_ref().is_some_and(|parsed| matches!(parsed.kind, Kind::Session(_)));
                     let command = if shows { "SHOW" } else { "SELECT" };
-                    Ok(Response::Rows(Rows::of_texts(
-                        command,
-                        &names,
-                        &[],
-                        Interrupt::new(None),
-                    )))
+                    Ok(Response::Rows(Rows::of_texts(command, &names, &[], Interrupt::new(None))))
                 }
                 None => {
                     let message = format!("portal \"{name}\" cannot be run");

@@ -57,10 +57,7 @@ impl Session {
         let bytes = text.len();
         let mut parsed = self.parse(text, &interrupt).await?;
         if parsed.len() > 1 {
-            return Err(Error::new(
-                SqlState::SYNTAX_ERROR,
-                "cannot insert multiple commands into a prepared statement",
-            ));
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement"));
         }
         let declared = types.iter().map(|oid| declared(*oid)).collect::<Result<Vec<_>, _>>()?;
         let prepared = self.analyse_prepared(parsed.pop(), declared, bytes, &interrupt).await?;
@@ -78,62 +75,28 @@ impl Session {
     ) -> Result<Prepared> {
         let settled = || declared.iter().map(|ty| ty.unwrap_or(PgType::TEXT)).collect();
         let Some(statement) = &parsed else {
-            return Ok(Prepared {
-                parsed,
-                parameters: settled(),
-                columns: None,
-                bytes,
-            });
+            return Ok(Prepared { parsed, parameters: settled(), columns: None, bytes });
         };
         self.check_not_failed(&statement.kind)?;
         if let Kind::Session(command) = &statement.kind {
             let columns = self.command_columns(command);
-            return Ok(Prepared {
-                parameters: settled(),
-                columns,
-                parsed,
-                bytes,
-            });
+            return Ok(Prepared { parameters: settled(), columns, parsed, bytes });
         }
-        let bound = self
-            .analyse(
-                statement,
-                Parameters {
-                    types: declared,
-                    values: None,
-                },
-                interrupt,
-            )
-            .await?;
+        let bound = self.analyse(statement, Parameters { types: declared, values: None }, interrupt).await?;
         let columns = bound.columns().map(Arc::from);
-        Ok(Prepared {
-            parameters: bound.parameters().to_vec(),
-            columns,
-            parsed,
-            bytes,
-        })
+        Ok(Prepared { parameters: bound.parameters().to_vec(), columns, parsed, bytes })
     }
 
     /// Keeps a prepared statement under its name.
     pub(crate) fn keep(&mut self, name: &str, prepared: Prepared) -> Result<()> {
         let config = &self.shared.config;
         if self.prepared.contains_key(name) {
-            return Err(Error::new(
-                SqlState::DUPLICATE_PSTATEMENT,
-                format!("prepared statement \"{name}\" already exists"),
-            ));
+            return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, format!("prepared statement \"{name}\" already exists")));
         }
         let bytes: usize = self.prepared.values().map(|prepared| prepared.bytes).sum();
-        if self.prepared.len() >= config.prepared_max
-            || bytes.saturating_add(prepared.bytes) > config.prepared_bytes_max
-        {
-            let error = SqlError::new(
-                SqlState::CONFIGURATION_LIMIT_EXCEEDED,
-                "too many prepared statements in this session",
-            );
-            return Err(Error::Session(
-                error.hint("Deallocate statements that are no longer used."),
-            ));
+        if self.prepared.len() >= config.prepared_max || bytes.saturating_add(prepared.bytes) > config.prepared_bytes_max {
+            let error = SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, "too many prepared statements in this session");
+            return Err(Error::Session(error.hint("Deallocate statements that are no longer used.")));
         }
         self.prepared.insert(name.to_owned(), Arc::new(prepared));
         Ok(())
@@ -149,10 +112,7 @@ impl Session {
     /// 26000 when there is none of this name.
     pub fn describe_statement(&self, name: &str) -> Result<Description> {
         let prepared = self.find_prepared(name)?;
-        Ok(Description {
-            parameters: prepared.parameters.clone(),
-            columns: prepared.columns.clone(),
-        })
+        Ok(Description { parameters: prepared.parameters.clone(), columns: prepared.columns.clone() })
     }
 
     /// Forgets a prepared statement; none of this name is no error.
@@ -161,26 +121,15 @@ impl Session {
     }
 
     /// The values of a statement's parameters, one array of length 1 each. `portal`: what they are for, to be named in errors.
-    pub(crate) fn decode_values(
-        &self,
-        name: &str,
-        prepared: &Prepared,
-        given: &Values,
-        portal: Option<&str>,
-    ) -> Result<Vec<ArrayRef>> {
+    pub(crate) fn decode_values(&self, name: &str, prepared: &Prepared, given: &Values, portal: Option<&str>) -> Result<Vec<ArrayRef>> {
         let wanted = prepared.parameters.len();
         let count = given.values.len();
         if given.formats.len() > 1 && given.formats.len() != count {
-            let message = format!(
-                "bind message has {} parameter formats but {count} parameters",
-                given.formats.len()
-            );
+            let message = format!("bind message has {} parameter formats but {count} parameters", given.formats.len());
             return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
         }
         if count != wanted {
-            let message = format!(
-                "bind message supplies {count} parameters, but prepared statement \"{name}\" requires {wanted}"
-            );
+            let message = format!("bind message supplies {count} parameters, but prepared statement \"{name}\" requires {wanted}");
             return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
         }
         let settings = self.output_settings();
@@ -199,15 +148,10 @@ impl Session {
     /// The columns of a session command's rows.
     fn command_columns(&self, command: &SessionCommand) -> Option<Arc<[OutputColumn]>> {
         match command {
-            SessionCommand::Show(name) if name == "all" => {
-                Some(["name", "setting", "description"].map(text_column).into())
+            SessionCommand::Show(name) if name == "all" => Some(["name", "setting", "description"].map(text_column).into()),
+            SessionCommand::Show(name) => {
+                Some([text_column(table::position(name).map_or(name.as_str(), |at| table::TABLE[at].name))].into())
             }
-            SessionCommand::Show(name) => Some(
-                [text_column(
-                    table::position(name).map_or(name.as_str(), |at| table::TABLE[at].name),
-                )]
-                .into(),
-            ),
             SessionCommand::Execute { name, .. } => self.prepared.get(name)?.columns.clone(),
             _ => None,
         }
@@ -233,10 +177,7 @@ fn declared(oid: u32) -> Result<Option<PgType>> {
     match PgType::from_oid(oid) {
         Some(ty) if ty.scalar == Scalar::Unknown => Ok(None),
         Some(ty) => Ok(Some(ty)),
-        None => Err(Error::new(
-            SqlState::UNDEFINED_OBJECT,
-            format!("type with OID {oid} does not exist"),
-        )),
+        None => Err(Error::new(SqlState::UNDEFINED_OBJECT, format!("type with OID {oid} does not exist"))),
     }
 }
 
@@ -250,19 +191,11 @@ pub(crate) fn format_of(formats: &[i16], index: usize) -> Result<Format> {
     match code {
         0 => Ok(Format::Text),
         1 => Ok(Format::Binary),
-        other => Err(Error::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            format!("unsupported format code: {other}"),
-        )),
+        other => Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("unsupported format code: {other}"))),
     }
 }
 
-fn decode_value(
-    ty: PgType,
-    format: Format,
-    value: Option<&[u8]>,
-    settings: &OutputSettings,
-) -> Result<ArrayRef, SqlError> {
+fn decode_value(ty: PgType, format: Format, value: Option<&[u8]>, settings: &OutputSettings) -> Result<ArrayRef, SqlError> {
     if let (Format::Text, Some(bytes)) = (format, value) {
         check_text(bytes)?;
     }
@@ -271,11 +204,7 @@ fn decode_value(
 
 /// The context of an error about a value. As PostgreSQL by default, without the value itself.
 fn place_of_value(portal: &str, index: usize, format: Format) -> String {
-    let portal = if portal.is_empty() {
-        "unnamed portal".to_owned()
-    } else {
-        format!("portal \"{portal}\"")
-    };
+    let portal = if portal.is_empty() { "unnamed portal".to_owned() } else { format!("portal \"{portal}\"") };
     let value = if format == Format::Text { " = '...'" } else { "" };
     format!("{portal} parameter ${}{value}", index + 1)
 }
@@ -292,10 +221,7 @@ fn check_text(bytes: &[u8]) -> Result<(), SqlError> {
         Ok(_) => return Ok(()),
     };
     let hex: Vec<String> = wrong.iter().map(|byte| format!("0x{byte:02x}")).collect();
-    Err(SqlError::new(
-        SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-        format!("invalid byte sequence for encoding \"UTF8\": {}", hex.join(" ")),
-    ))
+    Err(SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, format!("invalid byte sequence for encoding \"UTF8\": {}", hex.join(" "))))
 }
 
 #[cfg(test)]
@@ -316,10 +242,7 @@ mod tests {
         let message = |bytes: &[u8]| check_text(bytes).expect_err("refused").to_string();
         assert_eq!(message(b"a\0b"), "invalid byte sequence for encoding \"UTF8\": 0x00");
         assert_eq!(message(b"a\xffb"), "invalid byte sequence for encoding \"UTF8\": 0xff");
-        assert_eq!(
-            message(b"\xe3\x81"),
-            "invalid byte sequence for encoding \"UTF8\": 0xe3 0x81"
-        );
+        assert_eq!(message(b"\xe3\x81"), "invalid byte sequence for encoding \"UTF8\": 0xe3 0x81");
     }
 
     #[test]
@@ -327,9 +250,6 @@ mod tests {
         assert!(matches!(declared(0), Ok(None)));
         assert!(matches!(declared(705), Ok(None)));
         assert!(matches!(declared(23), Ok(Some(PgType::INT4))));
-        assert_eq!(
-            declared(999_999).expect_err("no such type").to_string(),
-            "type with OID 999999 does not exist"
-        );
+        assert_eq!(declared(999_999).expect_err("no such type").to_string(), "type with OID 999999 does not exist");
     }
 }

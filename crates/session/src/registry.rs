@@ -46,10 +46,7 @@ impl Registry {
     pub(crate) fn enter(&self, config: &Config, superuser: bool, key_bytes: usize) -> Result<Arc<Live>, SqlError> {
         let mut live = self.live.lock();
         if live.len() >= config.connections_max {
-            return Err(SqlError::new(
-                SqlState::TOO_MANY_CONNECTIONS,
-                "sorry, too many clients already",
-            ));
+            return Err(SqlError::new(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already"));
         }
         if !superuser && live.len() >= config.connections_max.saturating_sub(config.connections_reserved) {
             let message = "remaining connection slots are reserved for non-replication superuser connections";
@@ -62,11 +59,7 @@ impl Registry {
             }
         };
         let key = random_bytes::<KEY_BYTES_MAX>()[..key_bytes.clamp(4, KEY_BYTES_MAX)].to_vec();
-        let entry = Arc::new(Live {
-            pid,
-            key,
-            running: Mutex::new(None),
-        });
+        let entry = Arc::new(Live { pid, key, running: Mutex::new(None) });
         live.insert(pid, Arc::clone(&entry));
         Ok(entry)
     }
@@ -104,25 +97,12 @@ mod tests {
     #[test]
     fn slots_are_reserved_for_superusers() {
         let registry = Registry::default();
-        let config = Config {
-            connections_max: 3,
-            connections_reserved: 1,
-            ..Config::default()
-        };
+        let config = Config { connections_max: 3, connections_reserved: 1, ..Config::default() };
         let first = registry.enter(&config, false, 4).expect("a slot");
         registry.enter(&config, false, 4).expect("a slot");
-        assert!(
-            registry
-                .enter(&config, false, 4)
-                .expect_err("reserved")
-                .message
-                .contains("reserved")
-        );
+        assert!(registry.enter(&config, false, 4).expect_err("reserved").message.contains("reserved"));
         registry.enter(&config, true, 4).expect("the reserved slot");
-        assert_eq!(
-            registry.enter(&config, true, 4).expect_err("full").message,
-            "sorry, too many clients already"
-        );
+        assert_eq!(registry.enter(&config, true, 4).expect_err("full").message, "sorry, too many clients already");
         registry.leave(first.pid);
         registry.enter(&config, true, 4).expect("a slot again");
     }

@@ -59,49 +59,20 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub(crate) fn new(
-        columns: Arc<[OutputColumn]>,
-        command: &'static str,
-        stream: RowStream,
-        interrupt: Interrupt,
-        offset: usize,
-    ) -> Self {
+    pub(crate) fn new(columns: Arc<[OutputColumn]>, command: &'static str, stream: RowStream, interrupt: Interrupt, offset: usize) -> Self {
         let formats = vec![Format::Text; columns.len()];
-        Self {
-            columns,
-            formats,
-            command,
-            source: Source::Engine(Mutex::new(stream)),
-            pending: None,
-            count: 0,
-            interrupt,
-            offset,
-        }
+        Self { columns, formats, command, source: Source::Engine(Mutex::new(stream)), pending: None, count: 0, interrupt, offset }
     }
 
     /// Rows of text made by the session itself.
     pub(crate) fn of_texts(command: &'static str, names: &[&str], rows: &[Vec<String>], interrupt: Interrupt) -> Self {
         let columns: Arc<[OutputColumn]> = names.iter().map(|name| text_column(name)).collect();
-        let fields: Vec<Field> = names
-            .iter()
-            .map(|name| Field::new(*name, DataType::Utf8View, true))
-            .collect();
-        let arrays = (0..names.len())
-            .map(|at| Arc::new(StringViewArray::from_iter_values(rows.iter().map(|row| &row[at]))) as ArrayRef);
-        let batch =
-            RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect()).expect("one text array per field");
+        let fields: Vec<Field> = names.iter().map(|name| Field::new(*name, DataType::Utf8View, true)).collect();
+        let arrays = (0..names.len()).map(|at| Arc::new(StringViewArray::from_iter_values(rows.iter().map(|row| &row[at]))) as ArrayRef);
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect()).expect("one text array per field");
         let source = Source::Ready(VecDeque::from([batch]));
         let formats = vec![Format::Text; columns.len()];
-        Self {
-            columns,
-            formats,
-            command,
-            source,
-            pending: None,
-            count: 0,
-            interrupt,
-            offset: 0,
-        }
+        Self { columns, formats, command, source, pending: None, count: 0, interrupt, offset: 0 }
     }
 
     #[must_use]
@@ -144,19 +115,13 @@ impl Rows {
         let mut slice = match self.pending.take() {
             Some(slice) => slice,
             None => match self.read().await? {
-                Some(batch) => Slice {
-                    rows: 0..batch.num_rows(),
-                    batch,
-                },
+                Some(batch) => Slice { rows: 0..batch.num_rows(), batch },
                 None => return Ok(None),
             },
         };
         if slice.rows.len() > max {
             let split = slice.rows.start + max;
-            self.pending = Some(Slice {
-                batch: slice.batch.clone(),
-                rows: split..slice.rows.end,
-            });
+            self.pending = Some(Slice { batch: slice.batch.clone(), rows: split..slice.rows.end });
             slice.rows.end = split;
         }
         self.count += slice.rows.len() as u64;
@@ -166,11 +131,7 @@ impl Rows {
     /// The command tag for the rows read since the statement or this execution of its portal began.
     #[must_use]
     pub fn tag(&self) -> String {
-        if self.command == "SELECT" {
-            format!("SELECT {}", self.count)
-        } else {
-            self.command.to_owned()
-        }
+        if self.command == "SELECT" { format!("SELECT {}", self.count) } else { self.command.to_owned() }
     }
 
     async fn read(&mut self) -> Result<Option<RecordBatch>> {
@@ -180,10 +141,7 @@ impl Rows {
                 Source::Engine(stream) => match self.interrupt.guard(stream.get_mut().next()).await? {
                     Some(Ok(batch)) => Some(batch),
                     Some(Err(source)) => {
-                        return Err(self.interrupt.explain(Error::Engine {
-                            source,
-                            offset: self.offset,
-                        }));
+                        return Err(self.interrupt.explain(Error::Engine { source, offset: self.offset }));
                     }
                     None => None,
                 },
@@ -198,21 +156,13 @@ impl Rows {
 
 impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rows")
-            .field("columns", &self.columns.len())
-            .field("count", &self.count)
-            .finish_non_exhaustive()
+        f.debug_struct("Rows").field("columns", &self.columns.len()).field("count", &self.count).finish_non_exhaustive()
     }
 }
 
 /// A text column that belongs to no table.
 pub(crate) fn text_column(name: &str) -> OutputColumn {
-    OutputColumn {
-        name: name.to_owned(),
-        ty: PgType::TEXT,
-        table_oid: 0,
-        attnum: 0,
-    }
+    OutputColumn { name: name.to_owned(), ty: PgType::TEXT, table_oid: 0, attnum: 0 }
 }
 
 #[cfg(test)]

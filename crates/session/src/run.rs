@@ -6,9 +6,7 @@ use std::sync::Arc;
 use kura_engine::{Outcome, StatementContext};
 use kura_pgtypes::{SqlError, SqlState};
 use kura_sql::bind::SettingLookup;
-use kura_sql::{
-    Authorized, BindContext, Bound, Kind, OutputColumn, Parameters, Parsed, SessionCommand, SessionInfo, Statement,
-};
+use kura_sql::{Authorized, BindContext, Bound, Kind, OutputColumn, Parameters, Parsed, SessionCommand, SessionInfo, Statement};
 use tracing::Instrument;
 
 use crate::copy::{CopyIn, CopyOut};
@@ -57,9 +55,7 @@ impl Session {
         self.portals.remove("");
         let interrupt = self.begin_statement();
         let statements = self.parse(text, &interrupt).await?;
-        Ok(Script {
-            statements: statements.into(),
-        })
+        Ok(Script { statements: statements.into() })
     }
 
     /// Runs one statement of a string.
@@ -72,9 +68,7 @@ impl Session {
     }
 
     pub(crate) async fn parse(&self, text: Arc<str>, interrupt: &Interrupt) -> Result<Vec<Parsed>> {
-        let parsed = interrupt
-            .guard(self.shared.engine.plan(move || kura_sql::parse(&text)))
-            .await?;
+        let parsed = interrupt.guard(self.shared.engine.plan(move || kura_sql::parse(&text))).await?;
         parsed.map_err(|source| Error::Sql { source, offset: 0 })
     }
 
@@ -94,14 +88,10 @@ impl Session {
         if let Some(expected) = expected
             && ready.bound.columns().is_some_and(|now| !same_types(now, expected))
         {
-            return Err(Error::new(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "cached plan must not change result type",
-            ));
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type"));
         }
         for notice in ready.bound.notices() {
-            self.notices
-                .push(Severity::Notice, notice.clone(), &self.settings.lock());
+            self.notices.push(Severity::Notice, notice.clone(), &self.settings.lock());
         }
         let offset = parsed.offset;
         let statement = kura_sql::authorize(ready.bound, &ready.context.role, &ready.context.snapshot)
@@ -121,9 +111,7 @@ impl Session {
             user: self.role.name.clone(),
             copy_roots: self.copy_roots.clone(),
         };
-        let outcome = self
-            .execute_statement(statement, context, command, &interrupt, offset)
-            .await?;
+        let outcome = self.execute_statement(statement, context, command, &interrupt, offset).await?;
         Ok(respond(outcome, command, interrupt, offset))
     }
 
@@ -142,40 +130,19 @@ impl Session {
     }
 
     /// Binds without running: parameter types and columns.
-    pub(crate) async fn analyse(
-        &mut self,
-        parsed: &Parsed,
-        parameters: Parameters,
-        interrupt: &Interrupt,
-    ) -> Result<Bound> {
+    pub(crate) async fn analyse(&mut self, parsed: &Parsed, parameters: Parameters, interrupt: &Interrupt) -> Result<Bound> {
         Ok(Box::pin(self.bind(parsed, parameters, interrupt)).await?.bound)
     }
 
     async fn bind(&mut self, parsed: &Parsed, parameters: Parameters, interrupt: &Interrupt) -> Result<Ready> {
         let (transaction, context) = interrupt.guard(Box::pin(self.bind_context(parameters))).await??;
         let (statement, bind_context) = (parsed.clone(), context.clone());
-        let bound = interrupt
-            .guard(
-                self.shared
-                    .engine
-                    .plan(move || kura_sql::bind(&statement, &bind_context)),
-            )
-            .await?;
-        let bound = bound.map_err(|source| Error::Sql {
-            source,
-            offset: parsed.offset,
-        })?;
-        Ok(Ready {
-            bound,
-            context,
-            transaction,
-        })
+        let bound = interrupt.guard(self.shared.engine.plan(move || kura_sql::bind(&statement, &bind_context))).await?;
+        let bound = bound.map_err(|source| Error::Sql { source, offset: parsed.offset })?;
+        Ok(Ready { bound, context, transaction })
     }
 
-    async fn bind_context(
-        &mut self,
-        parameters: Parameters,
-    ) -> Result<(Arc<tokio::sync::Mutex<kura_catalog::Transaction>>, BindContext)> {
+    async fn bind_context(&mut self, parameters: Parameters) -> Result<(Arc<tokio::sync::Mutex<kura_catalog::Transaction>>, BindContext)> {
         let shared = Arc::clone(&self.shared);
         let fresh = self.settings.lock().text("transaction_isolation") != "repeatable read";
         let open = self.open();
@@ -191,11 +158,7 @@ impl Session {
             user: self.role.name.clone(),
             database: crate::sessions::DATABASE.to_owned(),
             session_user: self.role.name.clone(),
-            search_path: search_path
-                .iter()
-                .filter(|name| snapshot.schema(name).is_some())
-                .cloned()
-                .collect(),
+            search_path: search_path.iter().filter(|name| snapshot.schema(name).is_some()).cloned().collect(),
             now_micros,
             statement_micros,
             timezone: output.timezone.clone(),
@@ -218,10 +181,7 @@ impl Session {
 
     /// In a failed block only what ends it is heard.
     pub(crate) fn check_not_failed(&self, kind: &Kind) -> Result<()> {
-        let ends = matches!(
-            kind,
-            Kind::Session(SessionCommand::Commit | SessionCommand::Rollback | SessionCommand::RollbackTo(_))
-        );
+        let ends = matches!(kind, Kind::Session(SessionCommand::Commit | SessionCommand::Rollback | SessionCommand::RollbackTo(_)));
         if matches!(self.state, State::Failed) && !ends {
             return Err(Error::Session(in_failed_transaction()));
         }
@@ -235,7 +195,7 @@ pub(crate) fn in_failed_transaction() -> SqlError {
 }
 
 fn same_types(now: &[OutputColumn], told: &[OutputColumn]) -> bool {
-    now.len() == told.len() && now.iter().zip(told).all(|(now, told)| now.ty == told.ty)
+    now.len() == told.len() && now.iter().zip(told).all(|(now, told)| now.ty.oid() == told.ty.oid())
 }
 
 fn respond(outcome: Outcome, command: &'static str, interrupt: Interrupt, offset: usize) -> Response {

@@ -115,11 +115,7 @@ impl Session {
     pub fn idle_limit(&self) -> Option<(Duration, SqlError)> {
         let settings = self.settings.lock();
         let (name, state, message) = match self.status() {
-            Status::Idle => (
-                "idle_session_timeout",
-                SqlState::IDLE_SESSION_TIMEOUT,
-                "terminating connection due to idle-session timeout",
-            ),
+            Status::Idle => ("idle_session_timeout", SqlState::IDLE_SESSION_TIMEOUT, "terminating connection due to idle-session timeout"),
             Status::Open | Status::Failed => (
                 "idle_in_transaction_session_timeout",
                 SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
@@ -178,8 +174,7 @@ impl Session {
     }
 
     pub(crate) fn warn(&mut self, state: SqlState, message: &str) {
-        self.notices
-            .push(Severity::Warning, SqlError::new(state, message), &self.settings.lock());
+        self.notices.push(Severity::Warning, SqlError::new(state, message), &self.settings.lock());
     }
 
     /// Opens a transaction unless one is open, and says when it began.
@@ -188,9 +183,7 @@ impl Session {
             let open = self.opened();
             self.state = State::Implicit(open);
         }
-        self.state
-            .open()
-            .expect("opened above, and nothing opens a failed transaction")
+        self.state.open().expect("opened above, and nothing opens a failed transaction")
     }
 
     /// Opens a block, or turns what is implicit into one.
@@ -251,9 +244,6 @@ impl Drop for Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
-            .field("pid", &self.live.pid)
-            .field("user", &self.role.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Session").field("pid", &self.live.pid).field("user", &self.role.name).finish_non_exhaustive()
     }
 }

@@ -45,14 +45,7 @@ impl Sessions {
     pub fn new(config: Config, catalog: Arc<Catalog>, engine: Arc<Engine>, secret: ServerSecret) -> Arc<Self> {
         // Query ids of two runs of the server should not meet in its logs.
         let first = u64::from_be_bytes(random_bytes()) >> 1;
-        Arc::new(Self {
-            config,
-            catalog,
-            engine,
-            registry: Registry::default(),
-            secret,
-            next_query: AtomicU64::new(first),
-        })
+        Arc::new(Self { config, catalog, engine, registry: Registry::default(), secret, next_query: AtomicU64::new(first) })
     }
 
     /// Begins the proof of a user's identity; the same steps follow whether the user exists or not.
@@ -111,8 +104,6 @@ impl Sessions {
 
 impl std::fmt::Debug for Sessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sessions")
-            .field("count", &self.count())
-            .finish_non_exhaustive()
+        f.debug_struct("Sessions").field("count", &self.count()).finish_non_exhaustive()
     }
 }

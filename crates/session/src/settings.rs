@@ -55,10 +55,7 @@ impl Settings {
         };
         fact("is_superuser", if superuser { "on" } else { "off" });
         fact("session_authorization", user);
-        let values = Values {
-            known: known.clone(),
-            custom: BTreeMap::new(),
-        };
+        let values = Values { known: known.clone(), custom: BTreeMap::new() };
         let mut settings = Self {
             now: values.clone(),
             kept: values,
@@ -184,10 +181,7 @@ impl Settings {
     #[must_use]
     pub fn search_path(&self, user: &str) -> Vec<String> {
         let names = value::identifiers(self.text("search_path")).unwrap_or_default();
-        names
-            .into_iter()
-            .map(|name| if name == "$user" { user.to_owned() } else { name })
-            .collect()
+        names.into_iter().map(|name| if name == "$user" { user.to_owned() } else { name }).collect()
     }
 
     /// A time in milliseconds, `None` when switched off (0).
@@ -249,16 +243,13 @@ impl Settings {
     pub fn take_reported(&mut self) -> Vec<(&'static str, String)> {
         self.reported.clone_from(&self.now.known);
         let reported = TABLE.iter().enumerate().filter(|(_, definition)| definition.report);
-        reported
-            .map(|(at, definition)| (definition.name, self.now.known[at].clone()))
-            .collect()
+        reported.map(|(at, definition)| (definition.name, self.now.known[at].clone())).collect()
     }
 
     fn start_characteristics(&mut self) {
-        for (name, default) in [
-            ("transaction_isolation", "default_transaction_isolation"),
-            ("transaction_read_only", "default_transaction_read_only"),
-        ] {
+        for (name, default) in
+            [("transaction_isolation", "default_transaction_isolation"), ("transaction_read_only", "default_transaction_read_only")]
+        {
             let value = self.text(default).to_owned();
             if let Some(at) = table::position(name) {
                 self.kept.known[at].clone_from(&value);
@@ -277,19 +268,11 @@ impl Settings {
             return Err(unrecognized(&name));
         }
         if !name.split('.').all(part) {
-            return Err(SqlError::new(
-                SqlState::INVALID_NAME,
-                format!("invalid configuration parameter name \"{name}\""),
-            )
-            .detail("Custom parameter names must be two or more simple identifiers separated by dots."));
+            return Err(SqlError::new(SqlState::INVALID_NAME, format!("invalid configuration parameter name \"{name}\""))
+                .detail("Custom parameter names must be two or more simple identifiers separated by dots."));
         }
-        if text.len() > value::VALUE_BYTES_MAX
-            || (self.now.custom.len() >= CUSTOM_MAX && !self.now.custom.contains_key(&name))
-        {
-            return Err(SqlError::new(
-                SqlState::PROGRAM_LIMIT_EXCEEDED,
-                "too many custom parameters, or a value that is too long",
-            ));
+        if text.len() > value::VALUE_BYTES_MAX || (self.now.custom.len() >= CUSTOM_MAX && !self.now.custom.contains_key(&name)) {
+            return Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "too many custom parameters, or a value that is too long"));
         }
         if !local {
             self.kept.custom.insert(name.clone(), text.to_owned());
@@ -314,48 +297,29 @@ impl Settings {
         let defaults = OutputSettings::default();
         self.output = OutputSettings {
             timezone: TimeZone::from_name(self.text("TimeZone")).unwrap_or(defaults.timezone),
-            date_style: defaults
-                .date_style
-                .parse(self.text("DateStyle"))
-                .unwrap_or(defaults.date_style),
+            date_style: defaults.date_style.parse(self.text("DateStyle")).unwrap_or(defaults.date_style),
             interval_style: IntervalStyle::parse(self.text("IntervalStyle")).unwrap_or(defaults.interval_style),
             bytea_output: ByteaOutput::parse(self.text("bytea_output")).unwrap_or(defaults.bytea_output),
-            extra_float_digits: self
-                .text("extra_float_digits")
-                .parse()
-                .unwrap_or(defaults.extra_float_digits),
+            extra_float_digits: self.text("extra_float_digits").parse().unwrap_or(defaults.extra_float_digits),
         };
     }
 }
 
 fn joined(definition: &Definition, values: &[String]) -> Result<String, SqlError> {
     match (definition.kind, values) {
-        (Kind::SearchPath, names) => Ok(names
-            .iter()
-            .map(|name| value::quote_identifier(name))
-            .collect::<Vec<_>>()
-            .join(", ")),
+        (Kind::SearchPath, names) => Ok(names.iter().map(|name| value::quote_identifier(name)).collect::<Vec<_>>().join(", ")),
         (Kind::DateStyle, words) => Ok(words.join(", ")),
         (_, [one]) => Ok(one.clone()),
-        _ => Err(SqlError::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            format!("SET {} takes only one argument", definition.name),
-        )),
+        _ => Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("SET {} takes only one argument", definition.name))),
     }
 }
 
 fn unrecognized(name: &str) -> SqlError {
-    SqlError::new(
-        SqlState::UNDEFINED_OBJECT,
-        format!("unrecognized configuration parameter \"{name}\""),
-    )
+    SqlError::new(SqlState::UNDEFINED_OBJECT, format!("unrecognized configuration parameter \"{name}\""))
 }
 
 fn cannot_change(definition: &Definition) -> SqlError {
-    SqlError::new(
-        SqlState::CANT_CHANGE_RUNTIME_PARAM,
-        format!("parameter \"{}\" cannot be changed", definition.name),
-    )
+    SqlError::new(SqlState::CANT_CHANGE_RUNTIME_PARAM, format!("parameter \"{}\" cannot be changed", definition.name))
 }
 
 #[cfg(test)]

@@ -66,10 +66,7 @@ pub(crate) struct Open {
 
 impl Open {
     pub(crate) fn new(started_micros: i64) -> Self {
-        Self {
-            started_micros,
-            work: None,
-        }
+        Self { started_micros, work: None }
     }
 
     /// Whether a statement has taken the snapshot.
@@ -101,10 +98,7 @@ impl Open {
                 Ok(transaction) => break transaction.into_inner(),
                 Err(shared) if tokio::time::Instant::now() < give_up => work = shared,
                 Err(_) => {
-                    return Err(Error::new(
-                        SqlState::INTERNAL_ERROR,
-                        "the transaction is still in use by one of its statements",
-                    ));
+                    return Err(Error::new(SqlState::INTERNAL_ERROR, "the transaction is still in use by one of its statements"));
                 }
             }
             // A read's tasks may let go of it a moment after their stream ended.
@@ -119,9 +113,6 @@ impl Open {
 
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open")
-            .field("started_micros", &self.started_micros)
-            .field("used", &self.is_used())
-            .finish()
+        f.debug_struct("Open").field("started_micros", &self.started_micros).field("used", &self.is_used()).finish()
     }
 }

@@ -97,4 +97,3 @@ pub(crate) fn add_need(needs: &mut Vec<Need>, need: Need) {
         needs.push(need);
     }
 }
-

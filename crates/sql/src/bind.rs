@@ -23,9 +23,9 @@ use crate::{Error, Result};
 mod aggregate;
 mod array;
 mod cast;
+mod comment;
 mod constant;
 mod copy;
-mod comment;
 mod create;
 mod create_view;
 mod drop;
@@ -252,7 +252,8 @@ impl<'a> Binder<'a> {
         }
         let index = number - 1;
         if let Some(values) = &self.context.parameters.values {
-            let value = values.get(index).ok_or_else(|| Error::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter ${number}")))?;
+            let value =
+                values.get(index).ok_or_else(|| Error::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter ${number}")))?;
             let ty = self.context.parameters.types.get(index).copied().flatten().unwrap_or(PgType::TEXT);
             let (value, ty) = literal::trimmed(ScalarValue::try_from_array(value, 0)?, ty);
             return Ok(Typed::new(datafusion::logical_expr::lit(value), ty));

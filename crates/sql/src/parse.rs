@@ -21,12 +21,15 @@ mod session;
 mod table;
 
 pub(crate) use copy::{Copy, CopySubject, CopyValue};
-pub(crate) use table::TableExtras;
 use cursor::Cursor;
 use dialect::KuraDialect;
+pub(crate) use table::TableExtras;
 
 /// The longest string of statements accepted, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 << 20;
+
+/// Characters of a statement that an error repeats, at most.
+const QUOTED_CHARS_MAX: usize = 1_000;
 
 /// One statement of a string.
 #[derive(Clone, Debug)]
@@ -148,7 +151,7 @@ pub fn parse(text: &str) -> Result<Vec<Parsed>> {
     }
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().map_err(|error| {
         let position = character(text, error.location);
-        tokenizer_error(&error.message).at(Some(position))
+        tokenizer_error(&error.message, text.chars().skip(position.saturating_sub(1)).take(QUOTED_CHARS_MAX).collect()).at(Some(position))
     })?;
     let mut places = Places::new(text);
     let mut statements = Vec::new();
@@ -219,10 +222,7 @@ fn parse_tokens(own: &Arc<str>, offset: usize, tokens: &[TokenWithSpan]) -> Resu
     Ok(match statement {
         Statement::CreateTable(table) => (Kind::Utility, Ast::CreateTable(Box::new(table), extras)),
         other if !extras.partition.is_empty() => {
-            return Err(Fault::Ours(Error::unsupported(format!(
-                "PARTITIONED BY is for CREATE TABLE, not for {}",
-                first_word(&other)
-            ))));
+            return Err(Fault::Ours(Error::unsupported(format!("PARTITIONED BY is for CREATE TABLE, not for {}", first_word(&other)))));
         }
         other => {
             let kind = if returns_rows(&other) { Kind::Query } else { Kind::Utility };
@@ -286,7 +286,10 @@ fn spelled_out(tokens: &mut Vec<TokenWithSpan>) {
 /// Whether an operand may end with the token, so that a postfix operator may follow.
 fn ends_operand(token: &Token) -> bool {
     match token {
-        Token::Word(word) => word.quote_style.is_some() || !matches!(word.value.to_ascii_uppercase().as_str(), "SELECT" | "AS" | "BY" | "WHERE" | "AND" | "OR" | "ON"),
+        Token::Word(word) => {
+            word.quote_style.is_some()
+                || !matches!(word.value.to_ascii_uppercase().as_str(), "SELECT" | "AS" | "BY" | "WHERE" | "AND" | "OR" | "ON")
+        }
         Token::Number(..) | Token::SingleQuotedString(_) | Token::RParen | Token::RBracket | Token::Placeholder(_) => true,
         _ => false,
     }
@@ -340,7 +343,9 @@ fn expressions(tokens: Vec<TokenWithSpan>) -> Result<Vec<Expr>, Fault> {
 /// # Errors
 /// 42601.
 pub(crate) fn parse_expression(text: &str) -> Result<Expr> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location().map_err(|error| tokenizer_error(&error.message))?;
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
+        .tokenize_with_location()
+        .map_err(|error| tokenizer_error(&error.message, text.to_owned()))?;
     depth::check(&tokens)?;
     let mut list = expressions(tokens).map_err(|fault| locate(fault, text))?;
     match (list.pop(), list.is_empty()) {
@@ -381,8 +386,7 @@ fn whole_query(tokens: Vec<TokenWithSpan>) -> Result<Box<datafusion::sql::sqlpar
 fn near(token: &TokenWithSpan) -> Error {
     match token.token {
         Token::EOF => Error::new(SqlState::SYNTAX_ERROR, "syntax error at end of input"),
-        _ => Error::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{}\"", token.token))
-            .at(place(token.span.start)),
+        _ => Error::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{}\"", token.token)).at(place(token.span.start)),
     }
 }
 
@@ -413,7 +417,7 @@ fn locate(fault: Fault, own: &str) -> Error {
     match fault {
         Fault::Ours(error) => unpack(error, own),
         Fault::Grammar(ParserError::RecursionLimitExceeded) => depth::too_deep(),
-        Fault::Grammar(ParserError::TokenizerError(message)) => tokenizer_error(&message),
+        Fault::Grammar(ParserError::TokenizerError(message)) => tokenizer_error(&message, String::new()),
         Fault::Grammar(ParserError::ParserError(message)) => grammar_error(&message, own),
     }
 }
@@ -448,7 +452,8 @@ fn grammar_error(message: &str, own: &str) -> Error {
     Error::new(SqlState::SYNTAX_ERROR, format!("syntax error at or near \"{word}\"")).at(Some(position))
 }
 
-fn tokenizer_error(message: &str) -> Error {
+/// A token without its end; `rest`: the text from where it starts.
+fn tokenizer_error(message: &str, rest: String) -> Error {
     let lower = message.to_ascii_lowercase();
     let what = if lower.contains("dollar") {
         "unterminated dollar-quoted string"
@@ -461,7 +466,8 @@ fn tokenizer_error(message: &str) -> Error {
     } else {
         return Error::new(SqlState::SYNTAX_ERROR, format!("syntax error: {message}"));
     };
-    Error::new(SqlState::SYNTAX_ERROR, what)
+    let near = if rest.is_empty() { String::new() } else { format!(" at or near \"{rest}\"") };
+    Error::new(SqlState::SYNTAX_ERROR, format!("{what}{near}"))
 }
 
 /// The token that starts at a 1-based character, as PostgreSQL would quote it.

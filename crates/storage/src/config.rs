@@ -15,9 +15,6 @@ impl Config {
     /// A local directory with default bounds.
     #[must_use]
     pub fn local(root: impl Into<PathBuf>) -> Self {
-        Self {
-            root: root.into(),
-            footer_cache_bytes: 64 << 20,
-        }
+        Self { root: root.into(), footer_cache_bytes: 64 << 20 }
     }
 }

@@ -125,11 +125,7 @@ impl Error {
     /// How this error travels through a query: as the client's error, or as the very error it carries.
     #[must_use]
     pub fn into_datafusion(self) -> DataFusionError {
-        if let Self::Input(error) = self {
-            error
-        } else {
-            DataFusionError::External(Box::new(self.to_sql_error()))
-        }
+        if let Self::Input(error) = self { error } else { DataFusionError::External(Box::new(self.to_sql_error())) }
     }
 }
 
@@ -170,10 +166,7 @@ fn state(kind: io::ErrorKind) -> SqlState {
         (io::ErrorKind::PermissionDenied, SqlState::INSUFFICIENT_PRIVILEGE),
         (io::ErrorKind::NotFound, SqlState::UNDEFINED_FILE),
     ];
-    known
-        .into_iter()
-        .find_map(|(own, state)| (own == kind).then_some(state))
-        .unwrap_or(SqlState::IO_ERROR)
+    known.into_iter().find_map(|(own, state)| (own == kind).then_some(state)).unwrap_or(SqlState::IO_ERROR)
 }
 
 impl Diagnostic for Error {
@@ -215,9 +208,9 @@ impl Diagnostic for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::OutsideRoots { .. } => Some(
-                "COPY reads and writes server-side files only below the directories given by --copy-root.".to_owned(),
-            ),
+            Self::OutsideRoots { .. } => {
+                Some("COPY reads and writes server-side files only below the directories given by --copy-root.".to_owned())
+            }
             Self::Input(error) => carried(error).and_then(|inner| inner.hint.clone()),
             Self::Corrupt { .. }
             | Self::BadFile { .. }
@@ -235,10 +228,6 @@ impl Diagnostic for Error {
     }
 
     fn context(&self) -> Option<String> {
-        if let Self::Input(error) = self {
-            carried(error).and_then(|inner| inner.context.clone())
-        } else {
-            None
-        }
+        if let Self::Input(error) = self { carried(error).and_then(|inner| inner.context.clone()) } else { None }
     }
 }

@@ -41,22 +41,8 @@ pub(crate) struct ObjectFile {
 
 impl ObjectFile {
     /// `location` is relative to the store, `local` is where that is on the disk, `name` is what messages call the file.
-    pub(crate) fn new(
-        store: Arc<dyn ObjectStore>,
-        location: Path,
-        local: &FilePath,
-        name: &str,
-        size: u64,
-        origin: Origin,
-    ) -> Self {
-        Self {
-            store,
-            location,
-            local: Arc::from(local),
-            name: Arc::from(name),
-            size,
-            origin,
-        }
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, location: Path, local: &FilePath, name: &str, size: u64, origin: Origin) -> Self {
+        Self { store, location, local: Arc::from(local), name: Arc::from(name), size, origin }
     }
 
     /// Opens the file for reading at any position.
@@ -66,11 +52,7 @@ impl ObjectFile {
     pub(crate) fn open(&self) -> Result<File> {
         File::open(&self.local).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => self.missing(),
-            _ => Error::Io {
-                action: "open file",
-                path: self.name.to_string(),
-                source,
-            },
+            _ => Error::Io { action: "open file", path: self.name.to_string(), source },
         })
     }
 
@@ -78,9 +60,7 @@ impl ObjectFile {
     fn missing(&self) -> Error {
         match self.origin {
             Origin::Lake => self.corrupt("it does not exist"),
-            Origin::User => Error::Missing {
-                path: self.name.to_string(),
-            },
+            Origin::User => Error::Missing { path: self.name.to_string() },
         }
     }
 
@@ -103,26 +83,13 @@ impl ObjectFile {
     /// # Errors
     /// `Missing`; `Corrupt` when the object is not there or ends before a range does; `Store` for anything else.
     pub(crate) async fn ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        if let Some(bad) = ranges
-            .iter()
-            .find(|range| range.start > range.end || range.end > self.size)
-        {
-            return Err(self.corrupt(format!(
-                "it refers to bytes {}..{} of {}",
-                bad.start, bad.end, self.size
-            )));
+        if let Some(bad) = ranges.iter().find(|range| range.start > range.end || range.end > self.size) {
+            return Err(self.corrupt(format!("it refers to bytes {}..{} of {}", bad.start, bad.end, self.size)));
         }
-        let buffers = self
-            .store
-            .get_ranges(&self.location, ranges)
-            .await
-            .map_err(|error| self.read_error(error))?;
+        let buffers = self.store.get_ranges(&self.location, ranges).await.map_err(|error| self.read_error(error))?;
         // A local store answers a read past the end of a truncated file with fewer bytes.
         let short = buffers.len() != ranges.len()
-            || ranges
-                .iter()
-                .zip(&buffers)
-                .any(|(range, buffer)| buffer.len() as u64 != range.end - range.start);
+            || ranges.iter().zip(&buffers).any(|(range, buffer)| buffer.len() as u64 != range.end - range.start);
         if short {
             return Err(self.too_short());
         }
@@ -134,10 +101,7 @@ impl ObjectFile {
             object_store::Error::NotFound { .. } => self.missing(),
             // A file that ends before the range begins is told from other failures by its size only.
             _ if self.local.metadata().is_ok_and(|metadata| metadata.len() < self.size) => self.too_short(),
-            _ => Error::Store {
-                path: self.name.to_string(),
-                source,
-            },
+            _ => Error::Store { path: self.name.to_string(), source },
         }
     }
 }

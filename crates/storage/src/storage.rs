@@ -33,10 +33,7 @@ impl Storage {
     /// `Io` when the directory cannot be created or opened.
     pub fn open(config: Config) -> Result<Arc<Self>> {
         let root = local::create_root(&config.root)?;
-        let store = LocalFileSystem::new_with_prefix(&root).map_err(|source| Error::Store {
-            path: root.display().to_string(),
-            source,
-        })?;
+        let store = LocalFileSystem::new_with_prefix(&root).map_err(|source| Error::Store { path: root.display().to_string(), source })?;
         let footers = Cache::builder()
             .max_capacity(config.footer_cache_bytes)
             .weigher(|key: &Key, footer: &Arc<Footer>| weight(key.0.len() + footer.memory_bytes()))
@@ -45,12 +42,7 @@ impl Storage {
             .max_capacity(config.footer_cache_bytes)
             .weigher(|key: &Key, deleted: &Arc<Deleted>| weight(key.0.len() + deleted.memory_bytes()))
             .build();
-        Ok(Arc::new(Self {
-            root,
-            store: Arc::new(store),
-            footers,
-            deletes,
-        }))
+        Ok(Arc::new(Self { root, store: Arc::new(store), footers, deletes }))
     }
 
     /// The lake's directory, absolute.
@@ -66,23 +58,14 @@ impl Storage {
 
     /// Where a location is on the disk.
     fn local(&self, location: &Path) -> PathBuf {
-        location
-            .parts()
-            .fold(self.root.clone(), |directory, part| directory.join(part.as_ref()))
+        location.parts().fold(self.root.clone(), |directory, part| directory.join(part.as_ref()))
     }
 
     /// A file the catalog names.
     pub(crate) fn object(&self, path: &str, size: u64) -> Result<ObjectFile> {
         let location = location(path)?;
         let local = self.local(&location);
-        Ok(ObjectFile::new(
-            Arc::clone(&self.store),
-            location,
-            &local,
-            path,
-            size,
-            Origin::Lake,
-        ))
+        Ok(ObjectFile::new(Arc::clone(&self.store), location, &local, path, size, Origin::Lake))
     }
 
     /// The footer of a file, from the cache where present.
@@ -112,10 +95,7 @@ impl Storage {
 }
 
 fn location(path: &str) -> Result<Path> {
-    Path::parse(path).map_err(|_| Error::Corrupt {
-        path: path.to_owned(),
-        reason: "its path leaves the lake".to_owned(),
-    })
+    Path::parse(path).map_err(|_| Error::Corrupt { path: path.to_owned(), reason: "its path leaves the lake".to_owned() })
 }
 
 /// The cache counts in 32 bits; anything larger than that is never worth keeping.

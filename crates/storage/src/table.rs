@@ -79,11 +79,7 @@ impl TableProvider for Table {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let answer = |filter: &&Expr| {
-            if is_evaluable(filter, &self.schema) {
-                TableProviderFilterPushDown::Exact
-            } else {
-                TableProviderFilterPushDown::Unsupported
-            }
+            if is_evaluable(filter, &self.schema) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Unsupported }
         };
         Ok(filters.iter().map(answer).collect())
     }
@@ -105,10 +101,7 @@ impl TableProvider for Table {
             DataFusionError::External(Box::new(error.to_sql_error()))
         })?;
         let columns = DFSchema::try_from(self.schema.as_ref().clone())?;
-        let filters = filters
-            .iter()
-            .map(|filter| state.create_physical_expr(filter.clone(), &columns))
-            .collect::<Result<_>>()?;
+        let filters = filters.iter().map(|filter| state.create_physical_expr(filter.clone(), &columns)).collect::<Result<_>>()?;
         let width = self.schema.fields().len();
         let projection = projection.cloned().unwrap_or_else(|| (0..width).collect());
         if projection.iter().any(|column| *column >= width) {

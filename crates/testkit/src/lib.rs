@@ -3,10 +3,7 @@
 //! It links nothing of the server: tests start the built binary `kura` and talk to it over its sockets, as users do, so that `kill -9` is a
 //! real one and the memory measured is the server's own. It is never shipped.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests read their environment and wait for another process"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests read their environment and wait for another process")]
 
 pub mod programs;
 pub mod random;

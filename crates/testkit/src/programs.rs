@@ -17,9 +17,8 @@ pub fn python() -> Result<PathBuf> {
     }
     let home = std::env::var_os("HOME").context("HOME is not set")?;
     let cache = PathBuf::from(home).join(".cache/kura");
-    let mut found: Vec<PathBuf> = std::fs::read_dir(&cache)
-        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
-        .unwrap_or_default();
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(&cache).map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect()).unwrap_or_default();
     found.retain(|path| path.join("complete").exists());
     found.sort_by_key(|path| std::fs::metadata(path).and_then(|data| data.modified()).ok());
     match found.pop() {
@@ -33,13 +32,9 @@ pub fn python() -> Result<PathBuf> {
 /// # Errors
 /// When it is not installed.
 pub fn jdbc() -> Result<PathBuf> {
-    let path =
-        std::env::var_os("KURA_TEST_JDBC").map_or_else(|| "/usr/share/java/postgresql.jar".into(), PathBuf::from);
+    let path = std::env::var_os("KURA_TEST_JDBC").map_or_else(|| "/usr/share/java/postgresql.jar".into(), PathBuf::from);
     if !path.exists() {
-        bail!(
-            "no JDBC driver at {}: run crates/testkit/run-tests tools",
-            path.display()
-        );
+        bail!("no JDBC driver at {}: run crates/testkit/run-tests tools", path.display());
     }
     Ok(path)
 }
@@ -52,11 +47,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<String> {
     let output = finish(command, limit)?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        bail!(
-            "{command:?} failed with {}\n{stdout}\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("{command:?} failed with {}\n{stdout}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     Ok(stdout)
 }
@@ -83,19 +74,11 @@ pub fn finish(command: &mut Command, limit: Duration) -> Result<Output> {
             child.kill()?;
             child.wait()?;
             let (stdout, stderr) = (collected(stdout), collected(stderr));
-            bail!(
-                "{command:?} still ran after {limit:?}\n{}\n{}",
-                String::from_utf8_lossy(&stdout),
-                String::from_utf8_lossy(&stderr)
-            );
+            bail!("{command:?} still ran after {limit:?}\n{}\n{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    Ok(Output {
-        status,
-        stdout: collected(stdout),
-        stderr: collected(stderr),
-    })
+    Ok(Output { status, stdout: collected(stdout), stderr: collected(stderr) })
 }
 
 type Drained = std::thread::JoinHandle<Vec<u8>>;

@@ -40,12 +40,7 @@ impl Default for Options {
 impl Options {
     /// `kura serve` without anything in it.
     pub fn new() -> Self {
-        Self {
-            demo: false,
-            generated_password: false,
-            arguments: Vec::new(),
-            environment: Vec::new(),
-        }
+        Self { demo: false, generated_password: false, arguments: Vec::new(), environment: Vec::new() }
     }
 
     /// `kura demo`: with the sample data.
@@ -88,12 +83,7 @@ impl Options {
     /// When it cannot be built, ends early or is not ready in time; the error shows the end of its log.
     pub fn start(self) -> Result<TestServer> {
         let folder = tempfile::Builder::new().prefix("kura-test-").tempdir()?;
-        let mut server = TestServer {
-            options: self,
-            folder,
-            running: None,
-            starts: 0,
-        };
+        let mut server = TestServer { options: self, folder, running: None, starts: 0 };
         server.start_again()?;
         Ok(server)
     }
@@ -134,10 +124,7 @@ impl TestServer {
                 break ports;
             }
             if let Some(status) = child.try_wait()? {
-                bail!(
-                    "the server ended with {status} before it was ready\n{}",
-                    self.log_tail()
-                );
+                bail!("the server ended with {status} before it was ready\n{}", self.log_tail());
             }
             if Instant::now() > deadline {
                 child.kill()?;
@@ -146,11 +133,7 @@ impl TestServer {
             }
             std::thread::sleep(Duration::from_millis(5));
         };
-        self.running = Some(Running {
-            child,
-            postgres: ports.0,
-            http: ports.1,
-        });
+        self.running = Some(Running { child, postgres: ports.0, http: ports.1 });
         Ok(())
     }
 
@@ -170,10 +153,7 @@ impl TestServer {
         ensure!(self.running.is_none(), "the server runs already");
         self.starts += 1;
         let ports_file = self.folder.path().join(format!("ports-{}.json", self.starts));
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log_path())?;
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path())?;
         let mut command = command()?;
         command
             .arg(if self.options.demo { "demo" } else { "serve" })
@@ -209,13 +189,7 @@ impl TestServer {
     /// # Errors
     /// When it does not run.
     pub fn terminate(&self) -> Result<()> {
-        let pid = self
-            .running
-            .as_ref()
-            .context("the server does not run")?
-            .child
-            .id()
-            .to_string();
+        let pid = self.running.as_ref().context("the server does not run")?.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status()?;
         ensure!(sent.success(), "kill -TERM {pid} failed");
         Ok(())
@@ -236,10 +210,7 @@ impl TestServer {
             if Instant::now() > deadline {
                 running.child.kill()?;
                 running.child.wait()?;
-                bail!(
-                    "the server did not end {STOP_TIMEOUT:?} after SIGTERM\n{}",
-                    self.log_tail()
-                );
+                bail!("the server did not end {STOP_TIMEOUT:?} after SIGTERM\n{}", self.log_tail());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -258,9 +229,7 @@ impl TestServer {
 
     /// Whether the process still runs.
     pub fn is_running(&mut self) -> bool {
-        self.running
-            .as_mut()
-            .is_some_and(|running| matches!(running.child.try_wait(), Ok(None)))
+        self.running.as_mut().is_some_and(|running| matches!(running.child.try_wait(), Ok(None)))
     }
 
     /// The address to connect to, as the superuser.
@@ -352,8 +321,7 @@ impl TestServer {
 
     /// Everything the server printed so far, over all starts.
     pub fn log(&self) -> String {
-        std::fs::read(self.log_path())
-            .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+        std::fs::read(self.log_path()).map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The last lines the server printed.
@@ -415,14 +383,9 @@ fn find_binary() -> Result<PathBuf> {
     }
     // target/<profile>/deps/<test>: the profile's folder has the binaries.
     let test = std::env::current_exe()?;
-    let folder = test
-        .ancestors()
-        .nth(2)
-        .context("a test lies in target/<profile>/deps")?;
+    let folder = test.ancestors().nth(2).context("a test lies in target/<profile>/deps")?;
     let mut build = Command::new(env!("CARGO"));
-    build
-        .current_dir(workspace::root())
-        .args(["build", "--quiet", "-p", "kura-server", "--bin", "kura"]);
+    build.current_dir(workspace::root()).args(["build", "--quiet", "-p", "kura-server", "--bin", "kura"]);
     if folder.file_name().is_some_and(|profile| profile == "release") {
         build.arg("--release");
     }

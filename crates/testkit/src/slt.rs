@@ -70,18 +70,11 @@ pub fn run_file(path: &Path, dsn: &Dsn, target: Target, protocol: Protocol) -> R
         let session = match made {
             Ok(client) => Some(client),
             Err(error) => {
-                first_problem
-                    .lock()
-                    .map(|mut slot| slot.get_or_insert(error).to_string())
-                    .ok();
+                first_problem.lock().map(|mut slot| slot.get_or_insert(error).to_string()).ok();
                 None
             }
         };
-        let session = Session {
-            client: session,
-            protocol,
-            sent: Arc::clone(&counter),
-        };
+        let session = Session { client: session, protocol, sent: Arc::clone(&counter) };
         async move { Ok::<_, Failure>(session) }
     });
     runner.add_label(match target {
@@ -109,13 +102,8 @@ pub fn run_file(path: &Path, dsn: &Dsn, target: Target, protocol: Protocol) -> R
         }
     }
     runner.shutdown();
-    admin
-        .simple(&format!("DROP SCHEMA {schema} CASCADE"))
-        .with_context(|| format!("cannot drop the schema of {}", path.display()))?;
-    Ok(Outcome {
-        records: sent.load(Ordering::Relaxed),
-        failures,
-    })
+    admin.simple(&format!("DROP SCHEMA {schema} CASCADE")).with_context(|| format!("cannot drop the schema of {}", path.display()))?;
+    Ok(Outcome { records: sent.load(Ordering::Relaxed), failures })
 }
 
 /// A result column's type as the letter in a `query` line.
@@ -173,11 +161,7 @@ impl ColumnType for Kind {
 
 /// Rows as lines, runs of blanks as one.
 fn rows_match(normalizer: Normalizer, actual: &[Vec<String>], expected: &[String]) -> bool {
-    actual.len() == expected.len()
-        && actual
-            .iter()
-            .zip(expected)
-            .all(|(row, line)| normalizer(&row.join(" ")) == normalizer(line))
+    actual.len() == expected.len() && actual.iter().zip(expected).all(|(row, line)| normalizer(&row.join(" ")) == normalizer(line))
 }
 
 struct Session {
@@ -200,20 +184,12 @@ impl sqllogictest::DB for Session {
 
     fn run(&mut self, sql: &str) -> Result<DBOutput<Kind>, Failure> {
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let failed = |error: wire::Error| Failure {
-            text: describe(&error),
-            sqlstate: error.sqlstate().map(str::to_owned),
-        };
-        let client = self.client.as_mut().ok_or_else(|| Failure {
-            text: "no session".to_owned(),
-            sqlstate: None,
-        })?;
+        let failed = |error: wire::Error| Failure { text: describe(&error), sqlstate: error.sqlstate().map(str::to_owned) };
+        let client = self.client.as_mut().ok_or_else(|| Failure { text: "no session".to_owned(), sqlstate: None })?;
         let (sql, data) = split_copy(sql);
         let data: Vec<&[u8]> = data.iter().map(String::as_bytes).collect();
         let reply = match self.protocol {
-            Protocol::Simple => client
-                .simple_with(sql, &data)
-                .map(|mut replies| replies.pop().unwrap_or_default()),
+            Protocol::Simple => client.simple_with(sql, &data).map(|mut replies| replies.pop().unwrap_or_default()),
             Protocol::Extended => client.extended_with(sql, &[], &[], &data),
         };
         if matches!(reply, Err(wire::Error::Io(_))) {
@@ -248,32 +224,21 @@ fn split_copy(sql: &str) -> (&str, Vec<String>) {
     if !words.trim_start().starts_with("copy") || !words.contains("from stdin") || !words.trim_end().ends_with(';') {
         return (sql, Vec::new());
     }
-    let lines = data
-        .lines()
-        .take_while(|line| *line != "\\.")
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let lines = data.lines().take_while(|line| *line != "\\.").map(|line| format!("{line}\n")).collect();
     (statement, lines)
 }
 
 fn output(reply: &Reply) -> DBOutput<Kind> {
     if !reply.copied.is_empty() {
         let text = String::from_utf8_lossy(&reply.copied);
-        return DBOutput::Rows {
-            types: vec![Kind::Text],
-            rows: text.lines().map(|line| vec![shown(Some(line))]).collect(),
-        };
+        return DBOutput::Rows { types: vec![Kind::Text], rows: text.lines().map(|line| vec![shown(Some(line))]).collect() };
     }
     let Some(columns) = &reply.columns else {
         return DBOutput::StatementComplete(reply.count());
     };
     DBOutput::Rows {
         types: columns.iter().map(|column| Kind::of(column.oid)).collect(),
-        rows: reply
-            .text()
-            .iter()
-            .map(|row| row.iter().map(|value| shown(value.as_deref())).collect())
-            .collect(),
+        rows: reply.text().iter().map(|row| row.iter().map(|value| shown(value.as_deref())).collect()).collect(),
     }
 }
 

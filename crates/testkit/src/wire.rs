@@ -119,11 +119,7 @@ pub struct Reply {
 impl Reply {
     /// The tag's number of rows, 0 when it has none.
     pub fn count(&self) -> u64 {
-        self.tag
-            .rsplit(' ')
-            .next()
-            .and_then(|last| last.parse().ok())
-            .unwrap_or(0)
+        self.tag.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0)
     }
 
     /// The rows as text; `None` is NULL. Bytes that are not UTF-8 become the replacement character.
@@ -177,14 +173,7 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn connect(dsn: &Dsn) -> Result<Self, Error> {
-        Self::connect_with(
-            dsn,
-            &[
-                ("client_encoding", "UTF8"),
-                ("DateStyle", "ISO, MDY"),
-                ("TimeZone", "UTC"),
-            ],
-        )
+        Self::connect_with(dsn, &[("client_encoding", "UTF8"), ("DateStyle", "ISO, MDY"), ("TimeZone", "UTC")])
     }
 
     /// Logs in with these start-up parameters besides user and database.
@@ -248,12 +237,7 @@ impl Client {
 
     /// The key to cancel this session's statements with.
     pub fn cancel_key(&self) -> CancelKey {
-        CancelKey {
-            host: self.dsn.host.clone(),
-            port: self.dsn.port,
-            pid: self.pid,
-            secret: self.secret.clone(),
-        }
+        CancelKey { host: self.dsn.host.clone(), port: self.dsn.port, pid: self.pid, secret: self.secret.clone() }
     }
 
     /// A setting the server reported (`server_version`, `TimeZone`, ...).
@@ -304,8 +288,7 @@ impl Client {
                 b'S' => {
                     let mut parts = body.split(|byte| *byte == 0).map(String::from_utf8_lossy);
                     let name = parts.next().unwrap_or_default().into_owned();
-                    self.parameters
-                        .insert(name, parts.next().unwrap_or_default().into_owned());
+                    self.parameters.insert(name, parts.next().unwrap_or_default().into_owned());
                 }
                 b'K' if body.len() >= 8 => {
                     self.pid = i32::from_be_bytes([body[0], body[1], body[2], body[3]]);
@@ -349,13 +332,7 @@ impl Client {
     ///
     /// # Errors
     /// The server's error; the session is ready again after it.
-    pub fn extended_with(
-        &mut self,
-        sql: &str,
-        parameters: &[Parameter<'_>],
-        formats: &[i16],
-        data: &[&[u8]],
-    ) -> Result<Reply, Error> {
+    pub fn extended_with(&mut self, sql: &str, parameters: &[Parameter<'_>], formats: &[i16], data: &[&[u8]]) -> Result<Reply, Error> {
         let values: Vec<Option<&[u8]>> = parameters.iter().map(|value| value.map(str::as_bytes)).collect();
         let mut messages = message::parse("", sql, &[]);
         messages.extend(message::bind("", "", &[], &values, formats));
@@ -366,10 +343,7 @@ impl Client {
         let mut replies = self.replies(data, true)?;
         match (replies.pop(), replies.is_empty()) {
             (Some(reply), true) => Ok(reply),
-            (last, _) => Err(Error::Protocol(format!(
-                "{} replies to one Execute",
-                replies.len() + usize::from(last.is_some())
-            ))),
+            (last, _) => Err(Error::Protocol(format!("{} replies to one Execute", replies.len() + usize::from(last.is_some())))),
         }
     }
 
@@ -392,8 +366,7 @@ impl Client {
                 b'T' => reply.columns = Some(columns(&answer.body)?),
                 b'D' => reply.rows.push(values(&answer.body)?),
                 b'C' => {
-                    reply.tag =
-                        String::from_utf8_lossy(answer.body.strip_suffix(&[0]).unwrap_or(&answer.body)).into_owned();
+                    reply.tag = String::from_utf8_lossy(answer.body.strip_suffix(&[0]).unwrap_or(&answer.body)).into_owned();
                     replies.push(std::mem::take(&mut reply));
                 }
                 b'I' => replies.push(std::mem::take(&mut reply)),
@@ -446,9 +419,7 @@ impl Client {
         let mut rows = self.rows(sql)?;
         match (rows.len(), rows.pop()) {
             (1, Some(mut row)) if row.len() == 1 => Ok(row.pop().flatten().unwrap_or_default()),
-            (count, _) => Err(Error::Protocol(format!(
-                "{count} rows where one value was expected: {sql}"
-            ))),
+            (count, _) => Err(Error::Protocol(format!("{count} rows where one value was expected: {sql}"))),
         }
     }
 }
@@ -462,10 +433,7 @@ fn columns(body: &[u8]) -> Result<Vec<Column>, Error> {
     let count = number::<2>(&mut input)?;
     let mut columns = Vec::new();
     for _ in 0..u16::from_be_bytes(count) {
-        let end = input
-            .iter()
-            .position(|byte| *byte == 0)
-            .ok_or_else(|| unexpected(b'T', "a name without an end"))?;
+        let end = input.iter().position(|byte| *byte == 0).ok_or_else(|| unexpected(b'T', "a name without an end"))?;
         let name = String::from_utf8_lossy(&input[..end]).into_owned();
         input = &input[end + 1..];
         number::<6>(&mut input)?;
@@ -473,12 +441,7 @@ fn columns(body: &[u8]) -> Result<Vec<Column>, Error> {
         number::<2>(&mut input)?;
         let typmod = i32::from_be_bytes(number(&mut input)?);
         let format = i16::from_be_bytes(number(&mut input)?);
-        columns.push(Column {
-            name,
-            oid,
-            typmod,
-            format,
-        });
+        columns.push(Column { name, oid, typmod, format });
     }
     Ok(columns)
 }
@@ -493,9 +456,7 @@ fn values(body: &[u8]) -> Result<Vec<Option<Vec<u8>>>, Error> {
             values.push(None);
             continue;
         };
-        let (value, rest) = input
-            .split_at_checked(length)
-            .ok_or_else(|| unexpected(b'D', "a value longer than its row"))?;
+        let (value, rest) = input.split_at_checked(length).ok_or_else(|| unexpected(b'D', "a value longer than its row"))?;
         values.push(Some(value.to_vec()));
         input = rest;
     }
@@ -506,9 +467,7 @@ fn values(body: &[u8]) -> Result<Vec<Option<Vec<u8>>>, Error> {
 }
 
 fn number<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], Error> {
-    let (number, rest) = input
-        .split_first_chunk::<N>()
-        .ok_or_else(|| Error::Protocol("a message that ends too early".to_owned()))?;
+    let (number, rest) = input.split_first_chunk::<N>().ok_or_else(|| Error::Protocol("a message that ends too early".to_owned()))?;
     *input = rest;
     Ok(*number)
 }

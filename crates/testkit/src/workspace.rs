@@ -7,11 +7,7 @@ use std::path::{Path, PathBuf};
 /// # Panics
 /// If the crate no longer lies in `crates/testkit`.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("this crate lies in crates/testkit")
-        .to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("this crate lies in crates/testkit").to_path_buf()
 }
 
 /// All files below `folder` whose name ends in `.extension`, sorted by path. Hidden folders and `target` are left out.

@@ -36,28 +36,15 @@ fn sql_tests() -> Result<()> {
             let begin = Instant::now();
             match run_file(file, &dsn, target, protocol) {
                 Ok(outcome) => {
-                    println!(
-                        "{name} {protocol:?}: {} records, {:?}",
-                        outcome.records,
-                        begin.elapsed()
-                    );
+                    println!("{name} {protocol:?}: {} records, {:?}", outcome.records, begin.elapsed());
                     records += outcome.records;
-                    failures.extend(
-                        outcome
-                            .failures
-                            .iter()
-                            .map(|failure| format!("[{protocol:?}] {failure}")),
-                    );
+                    failures.extend(outcome.failures.iter().map(|failure| format!("[{protocol:?}] {failure}")));
                 }
                 Err(error) => failures.push(format!("[{protocol:?}] {name}: {error:#}")),
             }
         }
     }
-    println!(
-        "{} files, {records} records run on {target:?}, {} failed",
-        files.len(),
-        failures.len()
-    );
+    println!("{} files, {records} records run on {target:?}, {} failed", files.len(), failures.len());
     if !failures.is_empty() {
         println!("{}", failures.join("\n"));
         println!("{}", server.map(|server| server.log_tail()).unwrap_or_default());

@@ -19,10 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sql", &["pgtypes", "catalog", "storage", "functions"]),
     ("engine", &["pgtypes", "catalog", "storage", "functions", "sql"]),
     ("session", &["pgtypes", "catalog", "sql", "engine"]),
-    (
-        "server",
-        &["pgtypes", "catalog", "storage", "functions", "sql", "engine", "session"],
-    ),
+    ("server", &["pgtypes", "catalog", "storage", "functions", "sql", "engine", "session"]),
     ("testkit", &["server"]),
 ];
 
@@ -47,20 +44,10 @@ const FENCES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates of which the tree has one version, because their values pass between crates or they link C code.
-const SINGLE: &[&str] = &[
-    "datafusion",
-    "arrow",
-    "arrow-array",
-    "parquet",
-    "object_store",
-    "libsqlite3-sys",
-    "sqlparser",
-];
+const SINGLE: &[&str] = &["datafusion", "arrow", "arrow-array", "parquet", "object_store", "libsqlite3-sys", "sqlparser"];
 
 /// Names that say nothing about what a module holds.
-const BANNED_NAMES: &[&str] = &[
-    "common", "util", "utils", "helper", "helpers", "misc", "shared", "types",
-];
+const BANNED_NAMES: &[&str] = &["common", "util", "utils", "helper", "helpers", "misc", "shared", "types"];
 
 /// SQLSTATEs no test can bring about, each with the reason.
 const UNTESTED_SQLSTATES: &str = include_str!("untested-sqlstates.txt");
@@ -88,11 +75,7 @@ fn sources() -> Result<Vec<Source>> {
         let text = std::fs::read_to_string(&path)?;
         let path = path.strip_prefix(&root)?.to_path_buf();
         let package = path.iter().nth(1).context("a file lies in crates/<name>")?;
-        sources.push(Source {
-            package: package.to_string_lossy().into_owned(),
-            path,
-            text,
-        });
+        sources.push(Source { package: package.to_string_lossy().into_owned(), path, text });
     }
     Ok(sources)
 }
@@ -110,10 +93,7 @@ fn dependencies() -> Result<BTreeMap<String, BTreeSet<String>>> {
         .iter()
         .map(|package| {
             let names = package["dependencies"].as_array().into_iter().flatten();
-            (
-                text(&package["name"]),
-                names.map(|dependency| text(&dependency["name"])).collect(),
-            )
+            (text(&package["name"]), names.map(|dependency| text(&dependency["name"])).collect())
         })
         .collect())
 }
@@ -142,18 +122,14 @@ fn crates_use_only_what_the_table_allows() -> Result<()> {
             }
         }
         // | `name` | what it does | `used`, `used` | ... |
-        let row = architecture
-            .lines()
-            .find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = architecture.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
         let Some(cell) = row.and_then(|row| row.split('|').nth(3)) else {
             problems.push(format!("docs/ARCHITECTURE.md has no row for {name}"));
             continue;
         };
         let documented: BTreeSet<&str> = cell.split('`').skip(1).step_by(2).collect();
         if documented != ours {
-            problems.push(format!(
-                "docs/ARCHITECTURE.md says {name} uses {documented:?}, Cargo.toml says {ours:?}"
-            ));
+            problems.push(format!("docs/ARCHITECTURE.md says {name} uses {documented:?}, Cargo.toml says {ours:?}"));
         }
     }
     for (name, _) in MAY_USE {
@@ -177,9 +153,7 @@ fn outside_crates_stay_behind_their_fences() -> Result<()> {
                 found == *outside || (*outside == "datafusion" && found.starts_with("datafusion_"))
             });
             if declared && !owners.contains(&name) && !OUTSIDE.contains(&name) {
-                problems.push(format!(
-                    "crates/{name}/Cargo.toml names {outside}, which belongs to {owners:?}"
-                ));
+                problems.push(format!("crates/{name}/Cargo.toml names {outside}, which belongs to {owners:?}"));
             }
         }
     }
@@ -189,11 +163,7 @@ fn outside_crates_stay_behind_their_fences() -> Result<()> {
             let reached = format!("{outside}::");
             for (number, line) in code_lines(&source.text) {
                 if !owners.contains(&source.package.as_str()) && names(line, &reached) {
-                    problems.push(format!(
-                        "{}:{number} names {outside}: {}",
-                        source.path.display(),
-                        line.trim()
-                    ));
+                    problems.push(format!("{}:{number} names {outside}: {}", source.path.display(), line.trim()));
                 }
             }
         }
@@ -212,9 +182,7 @@ fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn names(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = &line[..at];
-        let own = ["crate::", "super::", "self::"]
-            .iter()
-            .any(|prefix| before.ends_with(prefix));
+        let own = ["crate::", "super::", "self::"].iter().any(|prefix| before.ends_with(prefix));
         !own && !before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == '"')
     })
 }
@@ -222,10 +190,7 @@ fn names(line: &str, path: &str) -> bool {
 #[test]
 fn the_server_constructs_the_others_in_one_place() -> Result<()> {
     let mut problems = Vec::new();
-    for source in sources()?
-        .iter()
-        .filter(|source| source.package == "server" && !source.is_test())
-    {
+    for source in sources()?.iter().filter(|source| source.package == "server" && !source.is_test()) {
         if source.path.ends_with("src/start.rs") || source.path.starts_with("crates/server/src/start") {
             continue;
         }
@@ -249,17 +214,11 @@ fn names_say_something_and_files_open_with_their_job() -> Result<()> {
             let name = part.to_string_lossy();
             let name = name.strip_suffix(".rs").unwrap_or(&name);
             if BANNED_NAMES.contains(&name) {
-                problems.push(format!(
-                    "{}: {name} says nothing about what is in it",
-                    source.path.display()
-                ));
+                problems.push(format!("{}: {name} says nothing about what is in it", source.path.display()));
             }
         }
         if !source.text.starts_with("//! ") {
-            problems.push(format!(
-                "{} does not open with //! and its one job",
-                source.path.display()
-            ));
+            problems.push(format!("{} does not open with //! and its one job", source.path.display()));
         }
     }
     report("files", &problems);
@@ -278,8 +237,7 @@ fn dependencies_are_used_and_single() -> Result<()> {
         for dependency in found {
             // md-5 is imported as md5.
             let imports = [dependency.replace('-', "_"), dependency.replace('-', "")];
-            let used =
-                |source: &Source| source.package == name && imports.iter().any(|import| source.text.contains(import));
+            let used = |source: &Source| source.package == name && imports.iter().any(|import| source.text.contains(import));
             if !sources.iter().any(used) {
                 problems.push(format!("crates/{name} does not use {dependency}"));
             }
@@ -287,10 +245,7 @@ fn dependencies_are_used_and_single() -> Result<()> {
     }
     let lock = std::fs::read_to_string(workspace::root().join("Cargo.lock"))?;
     for single in SINGLE {
-        let versions = lock
-            .lines()
-            .filter(|line| *line == format!("name = \"{single}\""))
-            .count();
+        let versions = lock.lines().filter(|line| *line == format!("name = \"{single}\"")).count();
         if versions > 1 {
             problems.push(format!("Cargo.lock has {versions} versions of {single}"));
         }
@@ -324,11 +279,8 @@ fn every_sqlstate_in_use_is_tested() -> Result<()> {
     let tested_names: BTreeSet<&str> = words_after(&tests, "SqlState::").collect();
 
     let mut problems = Vec::new();
-    let excused: BTreeMap<&str, &str> = UNTESTED_SQLSTATES
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once(' '))
-        .collect();
+    let excused: BTreeMap<&str, &str> =
+        UNTESTED_SQLSTATES.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
     for (name, code) in &codes {
         let tested = tested_names.contains(name.as_str())
             || tests.contains(&format!("({code})"))
@@ -336,14 +288,10 @@ fn every_sqlstate_in_use_is_tested() -> Result<()> {
             || tests.contains(&format!("\"{code} "));
         let excuse = excused.contains_key(code.as_str());
         if used.contains(name.as_str()) && !tested && !excuse {
-            problems.push(format!(
-                "{code} ({name}) is in use, but no .slt file and no test expects it"
-            ));
+            problems.push(format!("{code} ({name}) is in use, but no .slt file and no test expects it"));
         }
         if excuse && tested {
-            problems.push(format!(
-                "{code} ({name}) is tested: strike it from untested-sqlstates.txt"
-            ));
+            problems.push(format!("{code} ({name}) is tested: strike it from untested-sqlstates.txt"));
         }
     }
     report("SQLSTATEs", &problems);
@@ -353,16 +301,9 @@ fn every_sqlstate_in_use_is_tested() -> Result<()> {
 /// Name and code of every constant in `pgtypes/src/sqlstate.rs`.
 fn sqlstate_codes(sources: &[Source]) -> BTreeMap<String, String> {
     let mut codes = BTreeMap::new();
-    for source in sources
-        .iter()
-        .filter(|source| source.path.ends_with("pgtypes/src/sqlstate.rs"))
-    {
+    for source in sources.iter().filter(|source| source.path.ends_with("pgtypes/src/sqlstate.rs")) {
         for line in source.text.lines() {
-            let Some((name, value)) = line
-                .trim()
-                .strip_prefix("pub const ")
-                .and_then(|rest| rest.split_once(':'))
-            else {
+            let Some((name, value)) = line.trim().strip_prefix("pub const ").and_then(|rest| rest.split_once(':')) else {
                 continue;
             };
             if let Some(code) = value.split('"').nth(1).filter(|code| code.len() == 5) {
@@ -376,9 +317,7 @@ fn sqlstate_codes(sources: &[Source]) -> BTreeMap<String, String> {
 fn words_after<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
     text.match_indices(prefix).map(move |(at, _)| {
         let rest = &text[at + prefix.len()..];
-        let end = rest
-            .find(|letter: char| !letter.is_alphanumeric() && letter != '_')
-            .unwrap_or(rest.len());
+        let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
         &rest[..end]
     })
 }
@@ -440,9 +379,7 @@ fn sizes() -> Result<()> {
             };
             // Formatted code closes a function at its own indentation.
             let indentation = &line[..line.len() - line.trim_start().len()];
-            let end = lines[start..]
-                .iter()
-                .position(|line| *line == format!("{indentation}}}"));
+            let end = lines[start..].iter().position(|line| *line == format!("{indentation}}}"));
             if let Some(length) = end.filter(|_| !line.trim_end().ends_with(';')) {
                 functions.push((length + 1, format!("{}:{} {name}", source.path.display(), start + 1)));
             }

@@ -13,17 +13,11 @@ const NONE: &str = "NULL";
 /// Turns SQL text into what is stored. Plain constants become literals, which every reader understands.
 pub(crate) fn store(sql: Option<&str>) -> StoredDefault {
     let Some(sql) = sql.map(str::trim).filter(|text| !text.eq_ignore_ascii_case(NONE)) else {
-        return StoredDefault {
-            value: NONE.to_owned(),
-            kind: "literal",
-        };
+        return StoredDefault { value: NONE.to_owned(), kind: "literal" };
     };
     match literal(sql) {
         Some(value) if value != NONE => StoredDefault { value, kind: "literal" },
-        _ => StoredDefault {
-            value: sql.to_owned(),
-            kind: "expression",
-        },
+        _ => StoredDefault { value: sql.to_owned(), kind: "expression" },
     }
 }
 

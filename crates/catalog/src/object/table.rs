@@ -52,10 +52,7 @@ impl Table {
     pub fn check_readable(&self) -> Result<()> {
         match &self.unreadable {
             None => Ok(()),
-            Some(reason) => Err(Error::Unreadable {
-                table: self.name.clone(),
-                reason: reason.clone(),
-            }),
+            Some(reason) => Err(Error::Unreadable { table: self.name.clone(), reason: reason.clone() }),
         }
     }
 }

@@ -16,9 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
 
 use crate::error::{Error, Result, corrupt};
@@ -52,19 +50,11 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(false)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = |size| {
-            SqlitePoolOptions::new()
-                .max_connections(size)
-                .acquire_timeout(QUEUE_TIMEOUT)
-        };
+        let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(QUEUE_TIMEOUT);
         let writer = pool(1).connect_with(options.clone()).await?;
         create::create_or_check(&writer, path, &origin).await?;
         let reader = pool(READERS).connect_with(options).await?;
-        Ok(Self {
-            reader,
-            writer,
-            data_path: origin.data_path,
-        })
+        Ok(Self { reader, writer, data_path: origin.data_path })
     }
 
     /// Begins a transaction that holds the write lock from its start, so that it never fails half way for want of it.
@@ -78,14 +68,12 @@ impl SqliteStore {
         let count = u32::try_from(objects.len()).map_err(|_| too_many_oids())?;
         let block = take_oids(&mut transaction, count).await?;
         for (oid, (kind, object_id)) in block.zip(objects) {
-            sqlx::query(
-                "INSERT INTO kura_oid(oid, kind, object_id) VALUES (?, ?, ?) ON CONFLICT (object_id) DO NOTHING",
-            )
-            .bind(i64::from(oid))
-            .bind(*kind)
-            .bind(object_id)
-            .execute(&mut *transaction)
-            .await?;
+            sqlx::query("INSERT INTO kura_oid(oid, kind, object_id) VALUES (?, ?, ?) ON CONFLICT (object_id) DO NOTHING")
+                .bind(i64::from(oid))
+                .bind(*kind)
+                .bind(object_id)
+                .execute(&mut *transaction)
+                .await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -94,9 +82,7 @@ impl SqliteStore {
 #[async_trait]
 impl MetadataStore for SqliteStore {
     async fn head(&self) -> Result<i64> {
-        let head: Option<i64> = sqlx::query_scalar("SELECT max(snapshot_id) FROM ducklake_snapshot")
-            .fetch_one(&self.reader)
-            .await?;
+        let head: Option<i64> = sqlx::query_scalar("SELECT max(snapshot_id) FROM ducklake_snapshot").fetch_one(&self.reader).await?;
         head.ok_or_else(|| corrupt("there is no snapshot"))
     }
 
@@ -132,20 +118,17 @@ impl MetadataStore for SqliteStore {
     }
 
     async fn create_role(&self, role: &Role) -> Result<()> {
-        let inserted =
-            sqlx::query("INSERT INTO kura_role(oid, name, superuser, login, verifier) VALUES (?, ?, ?, ?, ?)")
-                .bind(i64::from(role.oid))
-                .bind(&role.name)
-                .bind(role.superuser)
-                .bind(role.login)
-                .bind(&role.verifier)
-                .execute(&self.writer)
-                .await;
+        let inserted = sqlx::query("INSERT INTO kura_role(oid, name, superuser, login, verifier) VALUES (?, ?, ?, ?, ?)")
+            .bind(i64::from(role.oid))
+            .bind(&role.name)
+            .bind(role.superuser)
+            .bind(role.login)
+            .bind(&role.verifier)
+            .execute(&self.writer)
+            .await;
         match inserted {
             Ok(_) => Ok(()),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(Error::RoleExists {
-                name: role.name.clone(),
-            }),
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(Error::RoleExists { name: role.name.clone() }),
             Err(error) => Err(busy_or_store(error)),
         }
     }
@@ -171,33 +154,18 @@ impl MetadataStore for SqliteStore {
 
 /// Moves the durable OID counter.
 async fn take_oids(connection: &mut SqliteConnection, count: u32) -> Result<Range<u32>> {
-    let next: String = sqlx::query_scalar("SELECT value FROM kura_meta WHERE key = 'next_oid'")
-        .fetch_one(&mut *connection)
-        .await?;
+    let next: String = sqlx::query_scalar("SELECT value FROM kura_meta WHERE key = 'next_oid'").fetch_one(&mut *connection).await?;
     let start: u32 = next.parse().map_err(|_| corrupt("the next OID is not a number"))?;
     let end = start.checked_add(count).ok_or_else(too_many_oids)?;
-    sqlx::query("UPDATE kura_meta SET value = ? WHERE key = 'next_oid'")
-        .bind(end.to_string())
-        .execute(connection)
-        .await?;
+    sqlx::query("UPDATE kura_meta SET value = ? WHERE key = 'next_oid'").bind(end.to_string()).execute(connection).await?;
     Ok(start..end)
 }
 
 async fn read_roles(connection: &mut SqliteConnection) -> Result<Vec<Role>> {
     let rows: Vec<(i64, String, bool, bool, Option<String>)> =
-        sqlx::query_as("SELECT oid, name, superuser <> 0, login <> 0, verifier FROM kura_role ORDER BY oid")
-            .fetch_all(connection)
-            .await?;
+        sqlx::query_as("SELECT oid, name, superuser <> 0, login <> 0, verifier FROM kura_role ORDER BY oid").fetch_all(connection).await?;
     rows.into_iter()
-        .map(|(oid, name, superuser, login, verifier)| {
-            Ok(Role {
-                oid: oid_of(oid)?,
-                name,
-                superuser,
-                login,
-                verifier,
-            })
-        })
+        .map(|(oid, name, superuser, login, verifier)| Ok(Role { oid: oid_of(oid)?, name, superuser, login, verifier }))
         .collect()
 }
 
@@ -206,9 +174,7 @@ fn oid_of(value: i64) -> Result<u32> {
 }
 
 fn too_many_oids() -> Error {
-    Error::Limit {
-        message: "object identifiers are exhausted".to_owned(),
-    }
+    Error::Limit { message: "object identifiers are exhausted".to_owned() }
 }
 
 /// Whether SQLite refused because another connection holds a lock (`SQLITE_BUSY`, `SQLITE_LOCKED` and their kin).
@@ -221,9 +187,5 @@ fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 fn busy_or_store(error: sqlx::Error) -> Error {
-    if is_busy(&error) {
-        Error::Busy { source: error }
-    } else {
-        Error::Store { source: error }
-    }
+    if is_busy(&error) { Error::Busy { source: error } } else { Error::Store { source: error } }
 }

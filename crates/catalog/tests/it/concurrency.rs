@@ -11,9 +11,7 @@ use crate::lake::{Lake, file, is_conflict, new_table, public, table};
 async fn append_each(catalog: Arc<Catalog>, id: i64, writer: usize, count: usize) {
     for index in 0..count {
         let mut transaction = catalog.begin().await.unwrap();
-        transaction
-            .append_files(id, vec![file(&format!("{writer}-{index}"), 1, 1, 1)])
-            .unwrap();
+        transaction.append_files(id, vec![file(&format!("{writer}-{index}"), 1, 1, 1)]).unwrap();
         transaction.commit().await.unwrap();
     }
 }
@@ -26,11 +24,7 @@ async fn concurrent_inserts_all_arrive() {
     let other = lake.reopen().await;
     let mut tasks = JoinSet::new();
     for writer in 0..6 {
-        let catalog = if writer % 2 == 0 {
-            Arc::clone(&lake.catalog)
-        } else {
-            Arc::clone(&other)
-        };
+        let catalog = if writer % 2 == 0 { Arc::clone(&lake.catalog) } else { Arc::clone(&other) };
         tasks.spawn(append_each(catalog, id, writer, 8));
     }
     while let Some(result) = tasks.join_next().await {

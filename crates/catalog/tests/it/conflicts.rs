@@ -110,11 +110,7 @@ async fn outcome(first: Act, second: Act) -> bool {
 async fn the_matrix_holds_for_each_pair() {
     for first in ALL {
         for second in ALL {
-            assert_eq!(
-                outcome(first, second).await,
-                excludes(first, second),
-                "{first:?} then {second:?}"
-            );
+            assert_eq!(outcome(first, second).await, excludes(first, second), "{first:?} then {second:?}");
         }
     }
 }

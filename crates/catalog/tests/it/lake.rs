@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kura_catalog::{
-    BOOTSTRAP_ROLE_OID, Catalog, CatalogUrl, ColumnStats, Config, Error, NewColumn, NewDataFile, NewTable, NewView,
-    Snapshot, SystemClock, Table, Transaction,
+    BOOTSTRAP_ROLE_OID, Catalog, CatalogUrl, ColumnStats, Config, Error, NewColumn, NewDataFile, NewTable, NewView, Snapshot, SystemClock,
+    Table, Transaction,
 };
 use kura_pgtypes::{Diagnostic, PgType};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -22,9 +22,7 @@ pub(crate) struct Lake {
 impl Lake {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let catalog = open(directory.path().join("catalog.sqlite"), DATA_PATH)
-            .await
-            .expect("a new catalog");
+        let catalog = open(directory.path().join("catalog.sqlite"), DATA_PATH).await.expect("a new catalog");
         Self { catalog, directory }
     }
 
@@ -47,9 +45,7 @@ impl Lake {
 
     /// The database itself, to look into or to imitate another program.
     pub(crate) async fn database(&self) -> SqlitePool {
-        SqlitePool::connect_with(SqliteConnectOptions::new().filename(self.path()))
-            .await
-            .expect("the database")
+        SqlitePool::connect_with(SqliteConnectOptions::new().filename(self.path())).await.expect("the database")
     }
 
     /// Runs statements as another program would.
@@ -70,17 +66,12 @@ impl Lake {
         .execute(&mut *transaction)
         .await
         .expect("a snapshot");
-        sqlx::query(
-            "INSERT INTO ducklake_snapshot_changes SELECT max(snapshot_id), ?, NULL, NULL, NULL FROM ducklake_snapshot",
-        )
-        .bind(changes)
-        .execute(&mut *transaction)
-        .await
-        .expect("its changes");
-        sqlx::raw_sql(sql)
+        sqlx::query("INSERT INTO ducklake_snapshot_changes SELECT max(snapshot_id), ?, NULL, NULL, NULL FROM ducklake_snapshot")
+            .bind(changes)
             .execute(&mut *transaction)
             .await
-            .expect("the statements run");
+            .expect("its changes");
+        sqlx::raw_sql(sql).execute(&mut *transaction).await.expect("the statements run");
         transaction.commit().await.expect("a commit");
         database.close().await;
     }
@@ -89,19 +80,14 @@ impl Lake {
     pub(crate) async fn table(&self, name: &str) -> i64 {
         let mut transaction = self.begin().await;
         let schema_id = public(&transaction.snapshot());
-        transaction
-            .create_table(new_table(schema_id, name))
-            .expect("the table is created");
+        transaction.create_table(new_table(schema_id, name)).expect("the table is created");
         let snapshot = transaction.commit().await.expect("the creation commits");
         table(&snapshot, name).id
     }
 }
 
 pub(crate) async fn open(path: PathBuf, data_path: &str) -> Result<Arc<Catalog>, Error> {
-    let config = Config {
-        url: CatalogUrl::Sqlite(path),
-        relocate: false,
-    };
+    let config = Config { url: CatalogUrl::Sqlite(path), relocate: false };
     Catalog::open(config, data_path, Arc::new(SystemClock)).await
 }
 
@@ -115,19 +101,11 @@ pub(crate) fn table(snapshot: &Snapshot, name: &str) -> Arc<Table> {
 }
 
 pub(crate) fn column(name: &str, ty: PgType) -> NewColumn {
-    NewColumn {
-        name: name.to_owned(),
-        ty,
-        nullable: true,
-        default: None,
-    }
+    NewColumn { name: name.to_owned(), ty, nullable: true, default: None }
 }
 
 pub(crate) fn new_table(schema_id: i64, name: &str) -> NewTable {
-    let key = NewColumn {
-        nullable: false,
-        ..column("a", PgType::INT4)
-    };
+    let key = NewColumn { nullable: false, ..column("a", PgType::INT4) };
     NewTable {
         schema_id,
         name: name.to_owned(),

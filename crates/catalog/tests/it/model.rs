@@ -54,16 +54,8 @@ struct Done {
 }
 
 fn observed(snapshot: &Snapshot) -> State {
-    let rows = |name: &str, id| {
-        (
-            name.to_owned(),
-            snapshot.table(id).map_or(0, |table| table.record_count),
-        )
-    };
-    snapshot
-        .relations(public(snapshot))
-        .map(|relation| rows(relation.name(), relation.id()))
-        .collect()
+    let rows = |name: &str, id| (name.to_owned(), snapshot.table(id).map_or(0, |table| table.record_count));
+    snapshot.relations(public(snapshot)).map(|relation| rows(relation.name(), relation.id())).collect()
 }
 
 impl Modelled {
@@ -111,11 +103,7 @@ impl Modelled {
                 return false;
             }
         }
-        !self
-            .dropped
-            .iter()
-            .chain(self.appended.keys())
-            .any(|name| gone.contains(name))
+        !self.dropped.iter().chain(self.appended.keys()).any(|name| gone.contains(name))
     }
 }
 
@@ -143,19 +131,9 @@ async fn run(steps: Vec<Step>) {
             Step::Commit(slot) => {
                 let Some(modelled) = slots[slot].take() else { continue };
                 let expected = modelled.may_commit(&history[modelled.began_at..]);
-                let Modelled {
-                    transaction,
-                    state,
-                    created,
-                    dropped,
-                    appended,
-                    ..
-                } = modelled;
+                let Modelled { transaction, state, created, dropped, appended, .. } = modelled;
                 let has_changes = transaction.has_changes();
-                assert_eq!(
-                    has_changes,
-                    !(created.is_empty() && dropped.is_empty() && appended.is_empty())
-                );
+                assert_eq!(has_changes, !(created.is_empty() && dropped.is_empty() && appended.is_empty()));
                 let result = transaction.commit().await;
                 assert_eq!(result.is_ok(), expected || !has_changes, "{:?}", result.err());
                 if !expected {

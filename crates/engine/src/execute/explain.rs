@@ -102,10 +102,7 @@ fn subject(statement: Statement) -> Result<(Query, Option<String>)> {
     match statement {
         Statement::Query(query) => Ok((query, None)),
         Statement::Insert { table, source } => Ok((source, Some(format!("Insert on {}", table.name)))),
-        other => Err(Error::new(
-            kura_pgtypes::SqlState::FEATURE_NOT_SUPPORTED,
-            format!("EXPLAIN of {} is not supported", other.command()),
-        )),
+        other => Err(Error::new(kura_pgtypes::SqlState::FEATURE_NOT_SUPPORTED, format!("EXPLAIN of {} is not supported", other.command()))),
     }
 }
 

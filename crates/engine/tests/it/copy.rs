@@ -83,7 +83,10 @@ async fn through_files_of_every_kind() {
         let path = path.display();
         let tag = lake.command(&format!("COPY t TO '{path}' (FORMAT {format}{options})")).await;
         assert_eq!(tag.unwrap_or_else(|error| panic!("{format}: {error:?}")), "COPY 3");
-        lake.setup(&["CREATE TABLE back (i int, n numeric(10,2), t text, d date, ts timestamptz, b boolean, l int[], y bytea, u uuid, f float8)"]).await;
+        lake.setup(&[
+            "CREATE TABLE back (i int, n numeric(10,2), t text, d date, ts timestamptz, b boolean, l int[], y bytea, u uuid, f float8)",
+        ])
+        .await;
         let tag = lake.command(&format!("COPY back FROM '{path}' (FORMAT {format}{options})")).await;
         assert_eq!(tag.unwrap_or_else(|error| panic!("{format}: {error:?}")), "COPY 3");
         assert_eq!(lake.lines("SELECT * FROM back ORDER BY i").await, original, "{format}");
@@ -96,7 +99,9 @@ async fn parquet_columns_are_found_by_name_and_converted() {
     let lake = Lake::new().await;
     let path = lake.file("in.parquet");
     let path = path.display();
-    lake.command(&format!("COPY (SELECT 7::bigint AS b, '12' AS a, 1.25::float8 AS c) TO '{path}' (FORMAT parquet)")).await.expect("a file");
+    lake.command(&format!("COPY (SELECT 7::bigint AS b, '12' AS a, 1.25::float8 AS c) TO '{path}' (FORMAT parquet)"))
+        .await
+        .expect("a file");
     lake.setup(&["CREATE TABLE t (c numeric(10,1), b int, z text DEFAULT 'z')"]).await;
     lake.command(&format!("COPY t (b, c) FROM '{path}' (FORMAT parquet)")).await.expect("a load");
     assert_eq!(lake.lines("SELECT b, c, z FROM t").await, ["7|1.3|z"]);

@@ -54,7 +54,8 @@ impl Lake {
         let storage = Storage::open(kura_storage::Config::local(&root)).expect("storage");
         let data_path = format!("{}/", storage.root().display());
         let url = CatalogUrl::Sqlite(directory.path().join("catalog.sqlite"));
-        let catalog = Catalog::open(kura_catalog::Config { url, relocate: false }, &data_path, Arc::new(SystemClock)).await.expect("a catalog");
+        let catalog =
+            Catalog::open(kura_catalog::Config { url, relocate: false }, &data_path, Arc::new(SystemClock)).await.expect("a catalog");
         let name = "kura".to_owned();
         let role = Role { oid: BOOTSTRAP_ROLE_OID, name, superuser: true, login: true, verifier: None };
         let role = catalog.create_role(role).await.expect("a role");

@@ -64,7 +64,11 @@ async fn long_chains() {
 #[tokio::test]
 async fn values_beyond_any_measure() {
     let lake = Lake::new().await;
-    for sql in ["SELECT length(repeat('x', 2000000000))", "SELECT lpad('x', 2147483647, 'y')", "SELECT length(repeat(repeat('x', 100000000), 100))"] {
+    for sql in [
+        "SELECT length(repeat('x', 2000000000))",
+        "SELECT lpad('x', 2147483647, 'y')",
+        "SELECT length(repeat(repeat('x', 100000000), 100))",
+    ] {
         let error = lake.failure(sql).await;
         assert!(["54000", "53200"].contains(&error.state.code()), "{sql}: {error:?}");
     }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, Int64Array, PrimitiveArray};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, Int64Type, IntervalMonthDayNano,
-    IntervalMonthDayNanoType, i256,
+    ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, i256,
 };
 
 use super::fold::Fold;
@@ -120,9 +119,7 @@ where
                 let values = states.iter().map(|state| some(state).map(whole).transpose());
                 Ok(Arc::new(values.collect::<Outcome<Int64Array>>()?))
             }
-            Goal::Numeric(scale) => {
-                decimals(states.iter().map(|state| some(state).map(|total| check(total.sum)).transpose()), scale)
-            }
+            Goal::Numeric(scale) => decimals(states.iter().map(|state| some(state).map(|total| check(total.sum)).transpose()), scale),
             Goal::Average { from, to } => {
                 let average = |total: Total| Dec { value: total.sum, scale: from }.divide(Dec::integer(total.count.into()), to);
                 decimals(states.iter().map(|state| some(state).map(average).transpose()), to)
@@ -209,12 +206,8 @@ impl Fold for Intervals {
     fn import(&self, columns: &[ArrayRef]) -> Outcome<Vec<IntervalTotal>> {
         let column = |index| open::<Int64Type>(columns, index);
         let (months, days, micros, count) = (column(0)?, column(1)?, column(2)?, column(3)?);
-        let row = |row| IntervalTotal {
-            months: months.value(row),
-            days: days.value(row),
-            micros: micros.value(row),
-            count: count.value(row),
-        };
+        let row =
+            |row| IntervalTotal { months: months.value(row), days: days.value(row), micros: micros.value(row), count: count.value(row) };
         Ok((0..months.len()).map(row).collect())
     }
 
@@ -269,9 +262,9 @@ impl<T> Variance<T> {
             return Some(self.variance(state, divisor, self.to).ok_or_else(numeric_overflow).and_then(check));
         }
         // A root has half the digits: the variance is taken with twice as many, as far as they fit.
-        let exact = (self.to..=self.to.saturating_mul(2).min(37)).rev().find_map(|scale| {
-            self.variance(state, divisor, scale).filter(|value| check(*value).is_ok()).map(|value| Dec { value, scale })
-        });
+        let exact = (self.to..=self.to.saturating_mul(2).min(37))
+            .rev()
+            .find_map(|scale| self.variance(state, divisor, scale).filter(|value| check(*value).is_ok()).map(|value| Dec { value, scale }));
         Some(exact.ok_or_else(numeric_overflow).and_then(|variance| approx::sqrt(variance, self.to)))
     }
 

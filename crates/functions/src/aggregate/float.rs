@@ -132,9 +132,7 @@ where
     }
 
     fn finish(&self, states: &[FloatTotal]) -> Outcome<ArrayRef> {
-        let result = |state: &FloatTotal| {
-            (state.count > 0).then(|| if self.average { state.sum / state.count as f64 } else { state.sum })
-        };
+        let result = |state: &FloatTotal| (state.count > 0).then(|| if self.average { state.sum / state.count as f64 } else { state.sum });
         Ok(Arc::new(Float64Array::from_iter(states.iter().map(result))))
     }
 }
@@ -148,7 +146,9 @@ pub(super) enum Measure {
     SquaresX,
     SquaresY,
     Products,
-    Covariance { sample: bool },
+    Covariance {
+        sample: bool,
+    },
     Correlation,
     Determination,
     Slope,
@@ -266,9 +266,7 @@ impl Moments {
             Measure::Products => some(self.sxy),
             Measure::Covariance { sample: false } => some(self.sxy / self.n),
             Measure::Covariance { sample: true } => (self.n > 1.0).then(|| self.sxy / (self.n - 1.0)),
-            Measure::Correlation => {
-                (self.n > 0.0 && self.sxx != 0.0 && self.syy != 0.0).then(|| self.sxy / (self.sxx * self.syy).sqrt())
-            }
+            Measure::Correlation => (self.n > 0.0 && self.sxx != 0.0 && self.syy != 0.0).then(|| self.sxy / (self.sxx * self.syy).sqrt()),
             Measure::Determination if self.syy == 0.0 => sloped(1.0),
             Measure::Determination => sloped((self.sxy * self.sxy) / (self.sxx * self.syy)),
             Measure::Slope => sloped(self.sxy / self.sxx),

@@ -78,9 +78,7 @@ impl Layout {
         let group = |row: u32| groups.map_or(0, |groups| groups[row as usize]);
         let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).filter(|row| group(*row) < count).collect();
         match &sort {
-            Some(sort) => order.sort_by(|a, b| {
-                group(*a).cmp(&group(*b)).then_with(|| sort.row(*a as usize).cmp(&sort.row(*b as usize)))
-            }),
+            Some(sort) => order.sort_by(|a, b| group(*a).cmp(&group(*b)).then_with(|| sort.row(*a as usize).cmp(&sort.row(*b as usize)))),
             None => order.sort_by_key(|row| group(*row)),
         }
         if let (true, Some(sort)) = (self.distinct, &sort) {
@@ -345,9 +343,8 @@ impl GroupsAccumulator for GatheredGroups {
                 (kept(values, &mask).map_err(external)?, mask.values().iter().map(usize::from).collect())
             }
         };
-        let lists = columns.into_iter().map(|values| {
-            Ok(Arc::new(list(values, OffsetBuffer::from_lengths(lengths.iter().copied()))?) as ArrayRef)
-        });
+        let lists =
+            columns.into_iter().map(|values| Ok(Arc::new(list(values, OffsetBuffer::from_lengths(lengths.iter().copied()))?) as ArrayRef));
         lists.collect::<Outcome<_>>().map_err(external)
     }
 

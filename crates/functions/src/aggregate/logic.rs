@@ -80,9 +80,7 @@ impl Fold for Truth {
     }
 
     fn finish(&self, states: &[Votes]) -> Outcome<ArrayRef> {
-        let result = |votes: &Votes| {
-            (votes.yes + votes.no > 0).then_some(if self.all { votes.no == 0 } else { votes.yes > 0 })
-        };
+        let result = |votes: &Votes| (votes.yes + votes.no > 0).then_some(if self.all { votes.no == 0 } else { votes.yes > 0 });
         Ok(Arc::new(BooleanArray::from_iter(states.iter().map(result))))
     }
 }

@@ -93,10 +93,8 @@ pub(super) fn remove(call: &Call<'_>) -> Arc<ScalarUDF> {
         let list = flat_lists(args, 0)?;
         let column = args.column(1)?;
         let rows = rows_of(&[list.values(), &column.array])?;
-        each(&list, args.rows, |picks, row, all| {
-            picks.pick_all(0, all.filter(|place| rows[0].row(*place) != rows[1].row(column.at(row))))
-        })?
-        .finish(&[list.values()], &returns)
+        each(&list, args.rows, |picks, row, all| picks.pick_all(0, all.filter(|place| rows[0].row(*place) != rows[1].row(column.at(row)))))?
+            .finish(&[list.values()], &returns)
     })
 }
 

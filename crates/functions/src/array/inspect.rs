@@ -73,9 +73,7 @@ pub(super) fn dimensions(call: &Call<'_>) -> Arc<ScalarUDF> {
     let returns = call.returns.arrow();
     function(call, move |args| {
         let list = lists(args, 0)?;
-        rows::<i32>(args.rows, &returns, |row| {
-            Ok(sizes(&list, row).map(|sizes| number(sizes.len())).filter(|dimensions| *dimensions > 0))
-        })
+        rows::<i32>(args.rows, &returns, |row| Ok(sizes(&list, row).map(|sizes| number(sizes.len())).filter(|dimensions| *dimensions > 0)))
     })
 }
 
@@ -120,9 +118,9 @@ pub(super) fn position(call: &Call<'_>) -> Arc<ScalarUDF> {
             };
             let start = match &starts {
                 None => 1,
-                Some(starts) => starts.get(row).ok_or_else(|| {
-                    SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "initial position must not be null")
-                })?,
+                Some(starts) => {
+                    starts.get(row).ok_or_else(|| SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "initial position must not be null"))?
+                }
             };
             let skip = usize::try_from(start.saturating_sub(1)).unwrap_or(0);
             let wanted = keys[1].row(column.at(row));

@@ -67,11 +67,8 @@ pub(super) fn functions() -> Vec<Function> {
 
 /// What arrays hold of each other.
 pub(super) fn operators() -> Vec<Function> {
-    const SETS: [(&str, Make); 3] = [
-        ("@>", |call| sets(call, contains)),
-        ("<@", |call| sets(call, |a, b| contains(b, a))),
-        ("&&", |call| sets(call, overlaps)),
-    ];
+    const SETS: [(&str, Make); 3] =
+        [("@>", |call| sets(call, contains)), ("<@", |call| sets(call, |a, b| contains(b, a))), ("&&", |call| sets(call, overlaps))];
     SETS.into_iter().map(|(name, make)| Function::fixed(name, &[ARRAY, ARRAY], PgType::BOOL, make)).collect()
 }
 

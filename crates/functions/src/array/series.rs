@@ -211,9 +211,7 @@ fn subscripts(call: &Call<'_>) -> Arc<ScalarUDF> {
         let reverse = args.columns.get(2).map(Column::read::<Bool>).transpose()?;
         each_row::<i32>(args, &returns, |row, series| {
             let back = reverse.as_ref().map_or(Some(false), |reverse| reverse.get(row));
-            let (Some(sizes), Some(dimension), Some(back)) =
-                (super::inspect::sizes(&list, row), dimensions.get(row), back)
-            else {
+            let (Some(sizes), Some(dimension), Some(back)) = (super::inspect::sizes(&list, row), dimensions.get(row), back) else {
                 return Ok(None);
             };
             let index = usize::try_from(dimension).ok().and_then(|dimension| dimension.checked_sub(1));

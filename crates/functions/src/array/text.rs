@@ -11,8 +11,8 @@ use crate::cast::TextOf;
 use crate::failure::Outcome;
 use crate::kernel::Column;
 use crate::kernel::column::Text;
-use crate::kernel::lift::text_rows;
 use crate::kernel::function;
+use crate::kernel::lift::text_rows;
 use crate::registry::Call;
 
 /// `array_to_string(array, delimiter [, null])`: the elements of all dimensions, NULLs left out or written as given.

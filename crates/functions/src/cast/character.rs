@@ -82,10 +82,7 @@ fn limit(value: &str, to: PgType, explicit: bool, out: &mut Out) -> Outcome<()> 
     // Bytes bound characters from above, which spares most values the counting.
     let end = if value.len() <= n { value.len() } else { value.char_indices().nth(n).map_or(value.len(), |(at, _)| at) };
     if !explicit && value[end..].bytes().any(|byte| byte != b' ') {
-        return Err(SqlError::new(
-            SqlState::STRING_DATA_RIGHT_TRUNCATION,
-            format!("value too long for type {}", to.display()),
-        ));
+        return Err(SqlError::new(SqlState::STRING_DATA_RIGHT_TRUNCATION, format!("value too long for type {}", to.display())));
     }
     out.push_str(&value[..end]);
     if to.scalar == Scalar::Bpchar {

@@ -16,13 +16,8 @@ use crate::kernel::column::Text;
 pub(super) fn converter(from: PgType, to: PgType, context: Context<'_>) -> Option<Convert> {
     let settings = context.session.settings.clone();
     match (from.scalar, to.scalar) {
-        (Scalar::Json, Scalar::Jsonb) => {
-            Some(Arc::new(move |array| decode::parse_array(array.as_ref(), to, &settings)))
-        }
-        (
-            Scalar::Jsonb,
-            Scalar::Bool | Scalar::Int2 | Scalar::Int4 | Scalar::Int8 | Scalar::Float4 | Scalar::Float8 | Scalar::Numeric,
-        ) => {
+        (Scalar::Json, Scalar::Jsonb) => Some(Arc::new(move |array| decode::parse_array(array.as_ref(), to, &settings))),
+        (Scalar::Jsonb, Scalar::Bool | Scalar::Int2 | Scalar::Int4 | Scalar::Int8 | Scalar::Float4 | Scalar::Float8 | Scalar::Numeric) => {
             // Numbers go through numeric, so that 1.5 becomes 2 as an integer.
             let through = if to.scalar == Scalar::Bool { PgType::BOOL } else { wide(to) };
             let then = if to.scalar == Scalar::Bool { None } else { super::converter(through, to, context) };
@@ -70,8 +65,5 @@ fn scalar(text: &str, to: PgType) -> Outcome<Option<String>> {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    Err(SqlError::new(
-        SqlState::INVALID_PARAMETER_VALUE,
-        format!("cannot cast jsonb {kind} to type {}", to.with_typmod(-1).display()),
-    ))
+    Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("cannot cast jsonb {kind} to type {}", to.with_typmod(-1).display())))
 }

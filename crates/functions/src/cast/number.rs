@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray};
-use arrow::datatypes::{
-    DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, UInt32Type,
-};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, UInt32Type};
 use kura_pgtypes::{PgType, Scalar, SqlError};
 
 use super::Convert;
@@ -19,10 +17,7 @@ pub(super) const FLOAT4_DECIMALS: i8 = 6;
 pub(super) const FLOAT8_DECIMALS: i8 = 15;
 
 fn is_number(scalar: Scalar) -> bool {
-    matches!(
-        scalar,
-        Scalar::Int2 | Scalar::Int4 | Scalar::Int8 | Scalar::Float4 | Scalar::Float8 | Scalar::Numeric
-    )
+    matches!(scalar, Scalar::Int2 | Scalar::Int4 | Scalar::Int8 | Scalar::Float4 | Scalar::Float8 | Scalar::Numeric)
 }
 
 /// The conversion between two types of this family; `None` for any other.
@@ -75,12 +70,12 @@ fn to_numeric(from: PgType, to: PgType) -> Convert {
             DataType::Int16 => each::<Int16Type, _>(array, |value| field(Dec::integer(value.into())))?,
             DataType::Int32 => each::<Int32Type, _>(array, |value| field(Dec::integer(value.into())))?,
             DataType::Int64 => each::<Int64Type, _>(array, |value| field(Dec::integer(value.into())))?,
-            DataType::Float32 => each::<Float32Type, _>(array, |value| {
-                field(Dec { value: approx::from_float(value.into(), significant, scale)?, scale })
-            })?,
-            DataType::Float64 => each::<Float64Type, _>(array, |value| {
-                field(Dec { value: approx::from_float(value, significant, scale)?, scale })
-            })?,
+            DataType::Float32 => {
+                each::<Float32Type, _>(array, |value| field(Dec { value: approx::from_float(value.into(), significant, scale)?, scale }))?
+            }
+            DataType::Float64 => {
+                each::<Float64Type, _>(array, |value| field(Dec { value: approx::from_float(value, significant, scale)?, scale }))?
+            }
             DataType::Decimal128(_, from) => each::<Decimal128Type, _>(array, |value| field(Dec { value, scale: *from }))?,
             _ => return Err(unexpected(array)),
         };
@@ -104,9 +99,7 @@ fn from_numeric(to: PgType) -> Convert {
             Scalar::Int8 => Arc::new(each::<Decimal128Type, Int64Type>(array, |value| {
                 i64::try_from(whole(value)?).map_err(|_| out_of_range("bigint"))
             })?),
-            Scalar::Float4 => Arc::new(each::<Decimal128Type, Float32Type>(array, |value| {
-                narrow(Dec { value, scale }.to_f64())
-            })?),
+            Scalar::Float4 => Arc::new(each::<Decimal128Type, Float32Type>(array, |value| narrow(Dec { value, scale }.to_f64()))?),
             _ => Arc::new(each::<Decimal128Type, Float64Type>(array, |value| Ok(Dec { value, scale }.to_f64()))?),
         };
         Ok(array)
@@ -134,9 +127,9 @@ fn float_to_integer(to: PgType) -> Convert {
             if rounded >= -bound && rounded < bound { Ok(rounded) } else { Err(out_of_range(name)) }
         };
         let array: ArrayRef = match to.scalar {
-            Scalar::Int2 => Arc::new(each::<Float64Type, Int16Type>(&array, |value| {
-                checked(value, 32_768.0, "smallint").map(|value| value as i16)
-            })?),
+            Scalar::Int2 => {
+                Arc::new(each::<Float64Type, Int16Type>(&array, |value| checked(value, 32_768.0, "smallint").map(|value| value as i16))?)
+            }
             Scalar::Int4 => Arc::new(each::<Float64Type, Int32Type>(&array, |value| {
                 checked(value, 2_147_483_648.0, "integer").map(|value| value as i32)
             })?),
@@ -153,15 +146,15 @@ fn widen_or_narrow(to: PgType) -> Convert {
     Arc::new(move |array| {
         let data_type = to.arrow();
         match (array.data_type(), to.scalar) {
-            (DataType::Int32, Scalar::Int2) => Ok(Arc::new(each::<Int32Type, Int16Type>(array, |value| {
-                i16::try_from(value).map_err(|_| out_of_range("smallint"))
-            })?)),
-            (DataType::Int64, Scalar::Int2) => Ok(Arc::new(each::<Int64Type, Int16Type>(array, |value| {
-                i16::try_from(value).map_err(|_| out_of_range("smallint"))
-            })?)),
-            (DataType::Int64, Scalar::Int4) => Ok(Arc::new(each::<Int64Type, Int32Type>(array, |value| {
-                i32::try_from(value).map_err(|_| out_of_range("integer"))
-            })?)),
+            (DataType::Int32, Scalar::Int2) => {
+                Ok(Arc::new(each::<Int32Type, Int16Type>(array, |value| i16::try_from(value).map_err(|_| out_of_range("smallint")))?))
+            }
+            (DataType::Int64, Scalar::Int2) => {
+                Ok(Arc::new(each::<Int64Type, Int16Type>(array, |value| i16::try_from(value).map_err(|_| out_of_range("smallint")))?))
+            }
+            (DataType::Int64, Scalar::Int4) => {
+                Ok(Arc::new(each::<Int64Type, Int32Type>(array, |value| i32::try_from(value).map_err(|_| out_of_range("integer")))?))
+            }
             (DataType::Float64, Scalar::Float4) => Ok(Arc::new(each::<Float64Type, Float32Type>(array, narrow)?)),
             // Everything left widens, and the engine's kernel does that as PostgreSQL does.
             _ => arrow::compute::cast(array, &data_type).map_err(|error| failure::arrow(&error)),
@@ -184,9 +177,7 @@ fn to_identifier() -> Convert {
         let oids = match array.data_type() {
             DataType::Int16 => each::<Int16Type, UInt32Type>(array, |value| Ok(i32::from(value) as u32))?,
             DataType::Int32 => each::<Int32Type, UInt32Type>(array, |value| Ok(value as u32))?,
-            DataType::Int64 => each::<Int64Type, UInt32Type>(array, |value| {
-                u32::try_from(value).map_err(|_| out_of_range("OID"))
-            })?,
+            DataType::Int64 => each::<Int64Type, UInt32Type>(array, |value| u32::try_from(value).map_err(|_| out_of_range("OID")))?,
             _ => return Err(unexpected(array)),
         };
         Ok(Arc::new(oids))

@@ -29,22 +29,14 @@ pub(super) fn converter(from: PgType, to: PgType, context: Context<'_>) -> Optio
         }
         (Scalar::Timestamp, Scalar::Date) => each::<Stamp, i32>(data_type, to_date),
         (Scalar::Timestamptz, Scalar::Date) => each::<Stamp, i32>(data_type, move |stamp| to_date(to_local(&zone, stamp)?)),
-        (Scalar::Timestamp, Scalar::Timestamptz) => {
-            precise(each::<Stamp, i64>(data_type, move |stamp| to_utc(&zone, stamp)), to)
-        }
-        (Scalar::Timestamptz, Scalar::Timestamp) => {
-            precise(each::<Stamp, i64>(data_type, move |stamp| to_local(&zone, stamp)), to)
-        }
+        (Scalar::Timestamp, Scalar::Timestamptz) => precise(each::<Stamp, i64>(data_type, move |stamp| to_utc(&zone, stamp)), to),
+        (Scalar::Timestamptz, Scalar::Timestamp) => precise(each::<Stamp, i64>(data_type, move |stamp| to_local(&zone, stamp)), to),
         (Scalar::Timestamp, Scalar::Time) => precise(maybe::<Stamp, i64>(data_type, |stamp| Ok(to_time(stamp))), to),
         (Scalar::Timestamptz, Scalar::Time) => {
             precise(maybe::<Stamp, i64>(data_type, move |stamp| Ok(to_time(to_local(&zone, stamp)?))), to)
         }
-        (Scalar::Time, Scalar::Interval) => {
-            each::<Time, IntervalMonthDayNano>(data_type, |time| interval(0, 0, time))
-        }
-        (Scalar::Interval, Scalar::Time) => {
-            precise(each::<Interval, i64>(data_type, |value| Ok(micros(value).rem_euclid(DAY))), to)
-        }
+        (Scalar::Time, Scalar::Interval) => each::<Time, IntervalMonthDayNano>(data_type, |time| interval(0, 0, time)),
+        (Scalar::Interval, Scalar::Time) => precise(each::<Interval, i64>(data_type, |value| Ok(micros(value).rem_euclid(DAY))), to),
         (a, b) if a == b => match a {
             Scalar::Time | Scalar::Timestamp | Scalar::Timestamptz => precise(Arc::new(|array| Ok(Arc::clone(array))), to),
             Scalar::Interval => {

@@ -24,11 +24,9 @@ pub(super) fn functions() -> Vec<Function> {
             function(call, move |args| {
                 let (a, b) = (args.column(0)?.read::<Stamp>()?, args.column(1)?.read::<Stamp>()?);
                 let mut clock = Clock::new(&zone);
-                rows::<IntervalMonthDayNano>(args.rows, &PgType::INTERVAL.arrow(), |row| {
-                    match (a.get(row), b.get(row)) {
-                        (Some(a), Some(b)) => age(clock.local(a)?, clock.local(b)?, a < b).map(Some),
-                        _ => Ok(None),
-                    }
+                rows::<IntervalMonthDayNano>(args.rows, &PgType::INTERVAL.arrow(), |row| match (a.get(row), b.get(row)) {
+                    (Some(a), Some(b)) => age(clock.local(a)?, clock.local(b)?, a < b).map(Some),
+                    _ => Ok(None),
                 })
             })
         }),
@@ -61,38 +59,20 @@ pub(super) fn functions() -> Vec<Function> {
 
 fn simple() -> Vec<Function> {
     vec![
-        Function::fixed("justify_hours", &[INTERVAL], PgType::INTERVAL, |call| {
-            map1::<Interval, IntervalMonthDayNano>(call, justify_hours)
-        }),
-        Function::fixed("justify_days", &[INTERVAL], PgType::INTERVAL, |call| {
-            map1::<Interval, IntervalMonthDayNano>(call, justify_days)
-        }),
-        Function::fixed("justify_interval", &[INTERVAL], PgType::INTERVAL, |call| {
-            map1::<Interval, IntervalMonthDayNano>(call, justify)
-        }),
-        Function::fixed("isfinite", &[DATE], PgType::BOOL, |call| {
-            map1::<Date, bool>(call, |date| Ok(calendar::is_finite_date(date)))
-        }),
-        Function::fixed("isfinite", &[TIMESTAMP], PgType::BOOL, |call| {
-            map1::<Stamp, bool>(call, |stamp| Ok(is_finite(stamp)))
-        }),
-        Function::fixed("isfinite", &[TIMESTAMPTZ], PgType::BOOL, |call| {
-            map1::<Stamp, bool>(call, |stamp| Ok(is_finite(stamp)))
-        }),
+        Function::fixed("justify_hours", &[INTERVAL], PgType::INTERVAL, |call| map1::<Interval, IntervalMonthDayNano>(call, justify_hours)),
+        Function::fixed("justify_days", &[INTERVAL], PgType::INTERVAL, |call| map1::<Interval, IntervalMonthDayNano>(call, justify_days)),
+        Function::fixed("justify_interval", &[INTERVAL], PgType::INTERVAL, |call| map1::<Interval, IntervalMonthDayNano>(call, justify)),
+        Function::fixed("isfinite", &[DATE], PgType::BOOL, |call| map1::<Date, bool>(call, |date| Ok(calendar::is_finite_date(date)))),
+        Function::fixed("isfinite", &[TIMESTAMP], PgType::BOOL, |call| map1::<Stamp, bool>(call, |stamp| Ok(is_finite(stamp)))),
+        Function::fixed("isfinite", &[TIMESTAMPTZ], PgType::BOOL, |call| map1::<Stamp, bool>(call, |stamp| Ok(is_finite(stamp)))),
         // Intervals have no infinity in PostgreSQL 15.
-        Function::fixed("isfinite", &[INTERVAL], PgType::BOOL, |call| {
-            map1::<Interval, bool>(call, |_| Ok(true))
-        }),
+        Function::fixed("isfinite", &[INTERVAL], PgType::BOOL, |call| map1::<Interval, bool>(call, |_| Ok(true))),
     ]
 }
 
 /// Midnight of `current_date`, as the session's clock shows it.
 fn today(call: &Call<'_>) -> Outcome<i64> {
-    let now = call
-        .session
-        .timezone
-        .utc_to_local(call.session.now_micros)
-        .ok_or_else(timestamp_out_of_range)?;
+    let now = call.session.timezone.utc_to_local(call.session.now_micros).ok_or_else(timestamp_out_of_range)?;
     Ok(now - now.rem_euclid(DAY))
 }
 

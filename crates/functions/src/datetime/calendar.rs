@@ -39,16 +39,8 @@ pub(crate) fn civil(days: i64) -> Civil {
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    Civil {
-        year: year_of_era + era * 400 + i64::from(month <= 2),
-        month,
-        day: day_of_year - (153 * shifted_month + 2) / 5 + 1,
-    }
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    Civil { year: year_of_era + era * 400 + i64::from(month <= 2), month, day: day_of_year - (153 * shifted_month + 2) / 5 + 1 }
 }
 
 /// The day of a date. Months and days may be outside their range and count on.
@@ -114,9 +106,7 @@ pub(crate) fn is_finite_date(days: i32) -> bool {
 
 /// A computed timestamp, if it is in PostgreSQL's range and ours.
 pub(crate) fn timestamp(micros: Option<i64>) -> Outcome<i64> {
-    micros
-        .filter(|micros| is_finite(*micros) && *micros >= TIMESTAMP_MIN)
-        .ok_or_else(timestamp_out_of_range)
+    micros.filter(|micros| is_finite(*micros) && *micros >= TIMESTAMP_MIN).ok_or_else(timestamp_out_of_range)
 }
 
 /// Joins a day and microseconds (any number) to a timestamp.
@@ -126,9 +116,7 @@ pub(crate) fn join(days: i64, micros: i64) -> Outcome<i64> {
 
 /// A computed date, if it is in PostgreSQL's range.
 pub(crate) fn date(days: Option<i64>) -> Outcome<i32> {
-    days.filter(|days| (DATE_MIN..=DATE_MAX).contains(days))
-        .and_then(|days| i32::try_from(days).ok())
-        .ok_or_else(date_out_of_range)
+    days.filter(|days| (DATE_MIN..=DATE_MAX).contains(days)).and_then(|days| i32::try_from(days).ok()).ok_or_else(date_out_of_range)
 }
 
 /// The date `months` later, on the last day of its month where the month is too short.
@@ -145,10 +133,7 @@ pub(crate) fn midnight(days: i32) -> Outcome<i64> {
         DATE_INFINITY => Ok(INFINITY),
         DATE_NEGATIVE_INFINITY => Ok(NEGATIVE_INFINITY),
         days => timestamp(i64::from(days).checked_mul(DAY)).map_err(|_| {
-            kura_pgtypes::SqlError::new(
-                kura_pgtypes::SqlState::DATETIME_VALUE_OUT_OF_RANGE,
-                "date out of range for timestamp",
-            )
+            kura_pgtypes::SqlError::new(kura_pgtypes::SqlState::DATETIME_VALUE_OUT_OF_RANGE, "date out of range for timestamp")
         }),
     }
 }
@@ -163,22 +148,8 @@ mod tests {
             let date = civil(day);
             assert_eq!(days(date.year, date.month, date.day), day);
         }
-        assert_eq!(
-            civil(19_782),
-            Civil {
-                year: 2024,
-                month: 2,
-                day: 29
-            }
-        );
+        assert_eq!(civil(19_782), Civil { year: 2024, month: 2, day: 29 });
         assert_eq!(iso_week(days(2021, 1, 3)), (2020, 53));
-        assert_eq!(
-            civil(DATE_MIN),
-            Civil {
-                year: -4713,
-                month: 11,
-                day: 24
-            }
-        );
+        assert_eq!(civil(DATE_MIN), Civil { year: -4713, month: 11, day: 24 });
     }
 }

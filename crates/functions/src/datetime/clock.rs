@@ -27,12 +27,7 @@ impl<'z> Clock<'z> {
         let fixed = zone.fixed_offset().map(|seconds| i64::from(seconds) * SECOND);
         let slots = if fixed.is_some() { 0 } else { SLOTS };
         // Infinity is no day and is never looked up.
-        Self {
-            zone,
-            fixed,
-            days: vec![(i64::MAX, 0); slots],
-            instants: vec![(i64::MAX, 0); slots],
-        }
+        Self { zone, fixed, days: vec![(i64::MAX, 0); slots], instants: vec![(i64::MAX, 0); slots] }
     }
 
     /// The offset, where it is the same at all times; east is positive.

@@ -18,23 +18,12 @@ use crate::registry::{Call, Function};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
-        Function::fixed("now", &[], PgType::TIMESTAMPTZ, |call| {
-            fixed(call, call.session.now_micros)
-        })
-        .stable(),
-        Function::fixed("transaction_timestamp", &[], PgType::TIMESTAMPTZ, |call| {
-            fixed(call, call.session.now_micros)
-        })
-        .stable(),
-        Function::fixed("statement_timestamp", &[], PgType::TIMESTAMPTZ, |call| {
-            fixed(call, call.session.statement_micros)
-        })
-        .stable(),
+        Function::fixed("now", &[], PgType::TIMESTAMPTZ, |call| fixed(call, call.session.now_micros)).stable(),
+        Function::fixed("transaction_timestamp", &[], PgType::TIMESTAMPTZ, |call| fixed(call, call.session.now_micros)).stable(),
+        Function::fixed("statement_timestamp", &[], PgType::TIMESTAMPTZ, |call| fixed(call, call.session.statement_micros)).stable(),
         Function::fixed("clock_timestamp", &[], PgType::TIMESTAMPTZ, |call| {
             let running = Running::start(call);
-            function(call, move |args| {
-                rows::<i64>(args.rows, &PgType::TIMESTAMPTZ.arrow(), |_| Ok(Some(running.micros())))
-            })
+            function(call, move |args| rows::<i64>(args.rows, &PgType::TIMESTAMPTZ.arrow(), |_| Ok(Some(running.micros()))))
         })
         .volatile(),
         Function::fixed("timeofday", &[], PgType::TEXT, time_of_day).volatile(),
@@ -42,9 +31,7 @@ pub(super) fn functions() -> Vec<Function> {
 }
 
 fn fixed(call: &Call<'_>, micros: i64) -> Arc<ScalarUDF> {
-    function(call, move |args| {
-        rows::<i64>(args.rows, &PgType::TIMESTAMPTZ.arrow(), |_| Ok(Some(micros)))
-    })
+    function(call, move |args| rows::<i64>(args.rows, &PgType::TIMESTAMPTZ.arrow(), |_| Ok(Some(micros))))
 }
 
 /// A time that goes on.
@@ -55,15 +42,11 @@ struct Running {
 
 impl Running {
     fn start(call: &Call<'_>) -> Self {
-        Self {
-            statement: call.session.statement_micros,
-            since: Instant::now(),
-        }
+        Self { statement: call.session.statement_micros, since: Instant::now() }
     }
 
     fn micros(&self) -> i64 {
-        self.statement
-            .saturating_add(i64::try_from(self.since.elapsed().as_micros()).unwrap_or(i64::MAX))
+        self.statement.saturating_add(i64::try_from(self.since.elapsed().as_micros()).unwrap_or(i64::MAX))
     }
 }
 

@@ -48,54 +48,27 @@ pub fn extract_scale(field: &str, source: PgType) -> i64 {
 }
 
 fn extract_type(types: &[PgType], constants: &[Option<i64>]) -> PgType {
-    let default = if types.get(1).is_some_and(|ty| ty.scalar == Scalar::Date) {
-        0
-    } else {
-        SCALE_DEFAULT
-    };
-    full(
-        constants
-            .first()
-            .copied()
-            .flatten()
-            .unwrap_or(default)
-            .clamp(0, JULIAN_SCALE) as i8,
-    )
+    let default = if types.get(1).is_some_and(|ty| ty.scalar == Scalar::Date) { 0 } else { SCALE_DEFAULT };
+    full(constants.first().copied().flatten().unwrap_or(default).clamp(0, JULIAN_SCALE) as i8)
 }
 
 pub(super) fn functions() -> Vec<Function> {
     const EXTRACT: Returns = Returns::Computed(extract_type);
     const PART: Returns = Returns::Fixed(PgType::FLOAT8);
     vec![
-        Function::new("extract", &[TEXT, DATE], EXTRACT, |call| {
-            plain::<Date>(call, PgType::DATE, of_date)
-        }),
-        Function::new("extract", &[TEXT, TIME], EXTRACT, |call| {
-            plain::<Time>(call, PgType::TIME, of_time)
-        }),
-        Function::new("extract", &[TEXT, TIMESTAMP], EXTRACT, |call| {
-            plain::<Stamp>(call, PgType::TIMESTAMP, of_timestamp)
-        }),
+        Function::new("extract", &[TEXT, DATE], EXTRACT, |call| plain::<Date>(call, PgType::DATE, of_date)),
+        Function::new("extract", &[TEXT, TIME], EXTRACT, |call| plain::<Time>(call, PgType::TIME, of_time)),
+        Function::new("extract", &[TEXT, TIMESTAMP], EXTRACT, |call| plain::<Stamp>(call, PgType::TIMESTAMP, of_timestamp)),
         Function::new("extract", &[TEXT, TIMESTAMPTZ], EXTRACT, instants).stable(),
-        Function::new("extract", &[TEXT, INTERVAL], EXTRACT, |call| {
-            plain::<Interval>(call, PgType::INTERVAL, of_interval)
-        }),
+        Function::new("extract", &[TEXT, INTERVAL], EXTRACT, |call| plain::<Interval>(call, PgType::INTERVAL, of_interval)),
         // `date_part` takes a date for its midnight, `extract` does not.
         Function::new("date_part", &[TEXT, DATE], PART, |call| {
-            plain::<Date>(call, PgType::TIMESTAMP, |unit, date| {
-                of_timestamp(unit, calendar::midnight(date)?)
-            })
+            plain::<Date>(call, PgType::TIMESTAMP, |unit, date| of_timestamp(unit, calendar::midnight(date)?))
         }),
-        Function::new("date_part", &[TEXT, TIME], PART, |call| {
-            plain::<Time>(call, PgType::TIME, of_time)
-        }),
-        Function::new("date_part", &[TEXT, TIMESTAMP], PART, |call| {
-            plain::<Stamp>(call, PgType::TIMESTAMP, of_timestamp)
-        }),
+        Function::new("date_part", &[TEXT, TIME], PART, |call| plain::<Time>(call, PgType::TIME, of_time)),
+        Function::new("date_part", &[TEXT, TIMESTAMP], PART, |call| plain::<Stamp>(call, PgType::TIMESTAMP, of_timestamp)),
         Function::new("date_part", &[TEXT, TIMESTAMPTZ], PART, instants).stable(),
-        Function::new("date_part", &[TEXT, INTERVAL], PART, |call| {
-            plain::<Interval>(call, PgType::INTERVAL, of_interval)
-        }),
+        Function::new("date_part", &[TEXT, INTERVAL], PART, |call| plain::<Interval>(call, PgType::INTERVAL, of_interval)),
     ]
 }
 
@@ -103,10 +76,7 @@ pub(super) fn functions() -> Vec<Function> {
 fn field_of(name: &str, ty: PgType) -> Outcome<Unit> {
     let name = unit::folded(name);
     let unit = unit::field(&name).ok_or_else(|| unit::unrecognized(&name, ty))?;
-    let time = matches!(
-        unit,
-        Unit::Microseconds | Unit::Milliseconds | Unit::Second | Unit::Minute | Unit::Hour
-    );
+    let time = matches!(unit, Unit::Microseconds | Unit::Milliseconds | Unit::Second | Unit::Minute | Unit::Hour);
     let zone = matches!(unit, Unit::Timezone | Unit::TimezoneHour | Unit::TimezoneMinute);
     let known = match ty.scalar {
         Scalar::Date => !time && !zone,
@@ -114,14 +84,7 @@ fn field_of(name: &str, ty: PgType) -> Outcome<Unit> {
         Scalar::Interval => {
             time || matches!(
                 unit,
-                Unit::Epoch
-                    | Unit::Day
-                    | Unit::Month
-                    | Unit::Quarter
-                    | Unit::Year
-                    | Unit::Decade
-                    | Unit::Century
-                    | Unit::Millennium
+                Unit::Epoch | Unit::Day | Unit::Month | Unit::Quarter | Unit::Year | Unit::Decade | Unit::Century | Unit::Millennium
             )
         }
         Scalar::Timestamp => !zone,
@@ -154,12 +117,7 @@ fn instants(call: &Call<'_>) -> std::sync::Arc<datafusion::logical_expr::ScalarU
     function(call, move |args| {
         let values = args.column(1)?.read::<Stamp>()?;
         let mut clock = Clock::new(&zone);
-        result.collect(
-            args,
-            PgType::TIMESTAMPTZ,
-            |row| values.get(row),
-            |unit, stamp| of_instant(unit, stamp, &mut clock),
-        )
+        result.collect(args, PgType::TIMESTAMPTZ, |row| values.get(row), |unit, stamp| of_instant(unit, stamp, &mut clock))
     })
 }
 
@@ -239,10 +197,7 @@ fn of_timestamp(unit: Unit, stamp: i64) -> Outcome<Part> {
     let (day, time) = calendar::split(stamp);
     Ok(match unit {
         Unit::Epoch => Part::Micros(stamp.into()),
-        Unit::Julian => Part::Julian {
-            day: day + JULIAN_EPOCH,
-            time,
-        },
+        Unit::Julian => Part::Julian { day: day + JULIAN_EPOCH, time },
         Unit::Microseconds | Unit::Milliseconds | Unit::Second | Unit::Minute | Unit::Hour => of_clock(unit, time),
         unit => of_day(unit, day),
     })
@@ -265,12 +220,7 @@ fn of_interval(unit: Unit, value: IntervalMonthDayNano) -> Outcome<Part> {
     let time = micros(value);
     let (years, months) = (i64::from(value.months / 12), i64::from(value.months % 12));
     Ok(match unit {
-        Unit::Epoch => Part::Span {
-            years,
-            months,
-            days: value.days.into(),
-            time,
-        },
+        Unit::Epoch => Part::Span { years, months, days: value.days.into(), time },
         Unit::Hour => Part::Whole(time / HOUR),
         Unit::Day => Part::Whole(value.days.into()),
         Unit::Month => Part::Whole(months),

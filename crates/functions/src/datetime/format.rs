@@ -24,30 +24,10 @@ mod resolve;
 mod write;
 
 /// The days of the week from Sunday.
-pub(super) const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+pub(super) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 /// The months.
-pub(super) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
+pub(super) const MONTHS: [&str; 12] =
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 /// The months in Roman numerals, from December on, so that no numeral begins a later one.
 const ROMAN_MONTHS: [&str; 12] = ["XII", "XI", "X", "IX", "VIII", "VII", "VI", "V", "IV", "III", "II", "I"];
 
@@ -200,12 +180,6 @@ impl Moment {
     }
 
     fn of_time(time: i64) -> Self {
-        Self {
-            hour: time / HOUR,
-            minute: time / MINUTE % 60,
-            second: time / SECOND % 60,
-            micros: time % SECOND,
-            ..Self::default()
-        }
+        Self { hour: time / HOUR, minute: time / MINUTE % 60, second: time / SECOND % 60, micros: time % SECOND, ..Self::default() }
     }
 }

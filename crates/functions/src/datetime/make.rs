@@ -23,13 +23,8 @@ const ZONED_FIELDS: &[&str] = &["year", "month", "mday", "hour", "min", "sec", "
 const YEAR_MAX: i64 = 6_000_000;
 
 pub(super) fn functions() -> Vec<Function> {
-    let mut make_interval = Function::fixed(
-        "make_interval",
-        &[INT4, INT4, INT4, INT4, INT4, INT4, FLOAT8],
-        PgType::INTERVAL,
-        interval_of,
-    )
-    .named(&["years", "months", "weeks", "days", "hours", "mins", "secs"]);
+    let mut make_interval = Function::fixed("make_interval", &[INT4, INT4, INT4, INT4, INT4, INT4, FLOAT8], PgType::INTERVAL, interval_of)
+        .named(&["years", "months", "weeks", "days", "hours", "mins", "secs"]);
     // Every argument has the default 0.
     make_interval.optional = 7;
     vec![
@@ -41,59 +36,38 @@ pub(super) fn functions() -> Vec<Function> {
             })
         })
         .named(&["year", "month", "day"]),
-        Function::fixed("make_time", &[INT4, INT4, FLOAT8], PgType::TIME, |call| {
-            map3::<Int4, Int4, Float8, i64>(call, time)
+        Function::fixed("make_time", &[INT4, INT4, FLOAT8], PgType::TIME, |call| map3::<Int4, Int4, Float8, i64>(call, time))
+            .named(&["hour", "min", "sec"]),
+        Function::fixed("make_timestamp", &[INT4, INT4, INT4, INT4, INT4, FLOAT8], PgType::TIMESTAMP, |call| {
+            function(call, |args| {
+                let fields = Fields::open(args)?;
+                rows::<i64>(args.rows, &PgType::TIMESTAMP.arrow(), |row| fields.timestamp(row))
+            })
         })
-        .named(&["hour", "min", "sec"]),
-        Function::fixed(
-            "make_timestamp",
-            &[INT4, INT4, INT4, INT4, INT4, FLOAT8],
-            PgType::TIMESTAMP,
-            |call| {
-                function(call, |args| {
-                    let fields = Fields::open(args)?;
-                    rows::<i64>(args.rows, &PgType::TIMESTAMP.arrow(), |row| fields.timestamp(row))
-                })
-            },
-        )
         .named(FIELDS),
-        Function::fixed(
-            "make_timestamptz",
-            &[INT4, INT4, INT4, INT4, INT4, FLOAT8],
-            PgType::TIMESTAMPTZ,
-            |call| {
-                let zone = call.session.timezone.clone();
-                function(call, move |args| {
-                    let fields = Fields::open(args)?;
-                    let mut clock = Clock::new(&zone);
-                    rows::<i64>(args.rows, &PgType::TIMESTAMPTZ.arrow(), |row| {
-                        match fields.timestamp(row)? {
-                            Some(local) => clock.instant(local).map(Some),
-                            None => Ok(None),
-                        }
-                    })
+        Function::fixed("make_timestamptz", &[INT4, INT4, INT4, INT4, INT4, FLOAT8], PgType::TIMESTAMPTZ, |call| {
+            let zone = call.session.timezone.clone();
+            function(call, move |args| {
+                let fields = Fields::open(args)?;
+                let mut clock = Clock::new(&zone);
+                rows::<i64>(args.rows, &PgType::TIMESTAMPTZ.arrow(), |row| match fields.timestamp(row)? {
+                    Some(local) => clock.instant(local).map(Some),
+                    None => Ok(None),
                 })
-            },
-        )
+            })
+        })
         .named(FIELDS)
         .stable(),
-        Function::fixed(
-            "make_timestamptz",
-            &[INT4, INT4, INT4, INT4, INT4, FLOAT8, TEXT],
-            PgType::TIMESTAMPTZ,
-            |call| {
-                function(call, |args| {
-                    let fields = Fields::open(args)?;
-                    let mut zones = Keys::open(args.column(6)?)?;
-                    rows::<i64>(args.rows, &PgType::TIMESTAMPTZ.arrow(), |row| {
-                        match (fields.timestamp(row)?, zones.get(row, zone)?) {
-                            (Some(local), Some(zone)) => Clock::new(zone).instant(local).map(Some),
-                            _ => Ok(None),
-                        }
-                    })
+        Function::fixed("make_timestamptz", &[INT4, INT4, INT4, INT4, INT4, FLOAT8, TEXT], PgType::TIMESTAMPTZ, |call| {
+            function(call, |args| {
+                let fields = Fields::open(args)?;
+                let mut zones = Keys::open(args.column(6)?)?;
+                rows::<i64>(args.rows, &PgType::TIMESTAMPTZ.arrow(), |row| match (fields.timestamp(row)?, zones.get(row, zone)?) {
+                    (Some(local), Some(zone)) => Clock::new(zone).instant(local).map(Some),
+                    _ => Ok(None),
                 })
-            },
-        )
+            })
+        })
         .named(ZONED_FIELDS)
         .stable(),
         make_interval,
@@ -109,14 +83,10 @@ fn date(year: i32, month: i32, day: i32, shown: i64) -> Outcome<i64> {
     let astronomical = if year < 0 { i64::from(year) + 1 } else { i64::from(year) };
     let (m, d) = (i64::from(month), i64::from(day));
     if year == 0 || !(1..=12).contains(&m) || d < 1 || d > calendar::month_length(astronomical, m) {
-        return Err(out_of_range(format!(
-            "date field value out of range: {shown}-{month:02}-{day:02}"
-        )));
+        return Err(out_of_range(format!("date field value out of range: {shown}-{month:02}-{day:02}")));
     }
     let days = (astronomical.abs() <= YEAR_MAX).then(|| calendar::days(astronomical, m, d));
-    calendar::date(days)
-        .map(i64::from)
-        .map_err(|_| out_of_range(format!("date out of range: {shown}-{month:02}-{day:02}")))
+    calendar::date(days).map(i64::from).map_err(|_| out_of_range(format!("date out of range: {shown}-{month:02}-{day:02}")))
 }
 
 /// Microseconds of a time of day, up to 24:00:00; 60 seconds are allowed.
@@ -127,10 +97,7 @@ fn time(hour: i32, minute: i32, second: f64) -> Outcome<i64> {
     if valid && time <= DAY {
         return Ok(time);
     }
-    Err(out_of_range(format!(
-        "time field value out of range: {hour}:{minute:02}:{:0>2}",
-        general(second)
-    )))
+    Err(out_of_range(format!("time field value out of range: {hour}:{minute:02}:{:0>2}", general(second))))
 }
 
 /// A float as PostgreSQL's `%g` writes it: six significant digits.
@@ -167,10 +134,7 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn open(args: &'a Args) -> Outcome<Self> {
         let number = |index: usize| args.column(index)?.read::<Int4>();
-        Ok(Self {
-            numbers: [number(0)?, number(1)?, number(2)?, number(3)?, number(4)?],
-            seconds: args.column(5)?.read::<Float8>()?,
-        })
+        Ok(Self { numbers: [number(0)?, number(1)?, number(2)?, number(3)?, number(4)?], seconds: args.column(5)?.read::<Float8>()? })
     }
 
     fn timestamp(&self, row: usize) -> Outcome<Option<i64>> {
@@ -182,10 +146,7 @@ impl<'a> Fields<'a> {
         };
         let (days, time) = (date(year, month, day, year.into())?, time(hour, minute, second)?);
         let stamp = calendar::join(days, time).map_err(|_| {
-            out_of_range(format!(
-                "timestamp out of range: {year}-{month:02}-{day:02} {hour}:{minute:02}:{:0>2}",
-                general(second)
-            ))
+            out_of_range(format!("timestamp out of range: {year}-{month:02}-{day:02} {hour}:{minute:02}:{:0>2}", general(second)))
         })?;
         Ok(Some(stamp))
     }
@@ -194,10 +155,8 @@ impl<'a> Fields<'a> {
 /// The zone of `make_timestamptz`: here a number counts east of Greenwich, unlike in `AT TIME ZONE`.
 fn zone(name: &str) -> Outcome<TimeZone> {
     if name.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(
-            invalid_parameter(format!("invalid input syntax for type numeric time zone: \"{name}\""))
-                .hint("Numeric time zones must have \"-\" or \"+\" as first character."),
-        );
+        return Err(invalid_parameter(format!("invalid input syntax for type numeric time zone: \"{name}\""))
+            .hint("Numeric time zones must have \"-\" or \"+\" as first character."));
     }
     let (sign, digits) = match name.split_at_checked(1) {
         Some(("+", digits)) => (1, digits),
@@ -215,11 +174,7 @@ fn zone(name: &str) -> Outcome<TimeZone> {
 fn offset(text: &str) -> Option<Option<i32>> {
     let number = |text: &str| -> Option<(i32, usize)> {
         let length = text.bytes().take_while(u8::is_ascii_digit).count();
-        if length == 0 {
-            None
-        } else {
-            Some((text.get(..length)?.parse().unwrap_or(i32::MAX), length))
-        }
+        if length == 0 { None } else { Some((text.get(..length)?.parse().unwrap_or(i32::MAX), length)) }
     };
     let (mut hours, length) = number(text)?;
     let (mut minutes, mut seconds) = (0, 0);
@@ -242,14 +197,8 @@ fn offset(text: &str) -> Option<Option<i32>> {
 fn interval_of(call: &Call<'_>) -> Arc<ScalarUDF> {
     let given = call.arguments.len();
     function(call, move |args| {
-        let numbers = (0..given.min(6))
-            .map(|index| args.column(index)?.read::<Int4>())
-            .collect::<Outcome<Vec<_>>>()?;
-        let seconds = if given > 6 {
-            Some(args.column(6)?.read::<Float8>()?)
-        } else {
-            None
-        };
+        let numbers = (0..given.min(6)).map(|index| args.column(index)?.read::<Int4>()).collect::<Outcome<Vec<_>>>()?;
+        let seconds = if given > 6 { Some(args.column(6)?.read::<Float8>()?) } else { None };
         rows::<IntervalMonthDayNano>(args.rows, &PgType::INTERVAL.arrow(), |row| {
             let mut values = [0i64; 6];
             for (value, column) in values.iter_mut().zip(&numbers) {

@@ -17,12 +17,9 @@ pub(super) fn functions() -> Vec<Function> {
     let mut all = vec![];
     macro_rules! forms {
         ($end:ident) => {
-            for arguments in [
-                &[$end, $end, $end, $end],
-                &[$end, INTERVAL, $end, INTERVAL],
-                &[$end, $end, $end, INTERVAL],
-                &[$end, INTERVAL, $end, $end],
-            ] {
+            for arguments in
+                [&[$end, $end, $end, $end], &[$end, INTERVAL, $end, INTERVAL], &[$end, $end, $end, INTERVAL], &[$end, INTERVAL, $end, $end]]
+            {
                 all.push(Function::fixed("overlaps", arguments, PgType::BOOL, make).lenient());
             }
         };
@@ -43,24 +40,11 @@ fn make(call: &Call<'_>) -> Arc<ScalarUDF> {
     let types: Vec<PgType> = call.arguments.to_vec();
     function(call, move |args| {
         let end = |start: usize| -> Outcome<Vec<(Option<i64>, Option<i64>)>> {
-            let first = types
-                .get(start)
-                .copied()
-                .ok_or_else(|| internal("overlaps takes four arguments"))?;
-            let length = types
-                .get(start + 1)
-                .is_some_and(|ty| ty.scalar == PgType::INTERVAL.scalar);
-            let ends = if length {
-                None
-            } else {
-                Some(instants(args, start + 1, first)?)
-            };
+            let first = types.get(start).copied().ok_or_else(|| internal("overlaps takes four arguments"))?;
+            let length = types.get(start + 1).is_some_and(|ty| ty.scalar == PgType::INTERVAL.scalar);
+            let ends = if length { None } else { Some(instants(args, start + 1, first)?) };
             let starts = instants(args, start, first)?;
-            let lengths = if length {
-                Some(args.column(start + 1)?.read::<Interval>()?)
-            } else {
-                None
-            };
+            let lengths = if length { Some(args.column(start + 1)?.read::<Interval>()?) } else { None };
             (0..args.rows)
                 .map(|row| {
                     let from = starts.get(row).copied().flatten();
@@ -70,9 +54,7 @@ fn make(call: &Call<'_>) -> Arc<ScalarUDF> {
                             (Some(from), Some(by)) if first.scalar == PgType::TIME.scalar => {
                                 Some((from + micros(by) % DAY).rem_euclid(DAY))
                             }
-                            (Some(from), Some(by)) if first.scalar == PgType::TIMESTAMPTZ.scalar => {
-                                Some(shift_in(&zone, from, by)?)
-                            }
+                            (Some(from), Some(by)) if first.scalar == PgType::TIMESTAMPTZ.scalar => Some(shift_in(&zone, from, by)?),
                             (Some(from), Some(by)) => Some(shift(from, by)?),
                             _ => None,
                         },
@@ -117,9 +99,5 @@ fn overlap(a: (Option<i64>, Option<i64>), b: (Option<i64>, Option<i64>)) -> Opti
     if earlier.0 == later.0 {
         return earlier.1.and(later.1).map(|_| true);
     }
-    if later.0 < earlier.1? {
-        Some(true)
-    } else {
-        later.1.map(|_| false)
-    }
+    if later.0 < earlier.1? { Some(true) } else { later.1.map(|_| false) }
 }

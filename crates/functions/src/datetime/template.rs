@@ -103,13 +103,7 @@ pub(super) struct Field {
 }
 
 const fn keyword(name: &'static str, item: Item, case: Case, digits: bool, convention: Convention) -> Keyword {
-    Keyword {
-        name,
-        item,
-        case,
-        digits,
-        convention,
-    }
+    Keyword { name, item, case, digits, convention }
 }
 
 /// Both spellings of a field whose value does not depend on them.
@@ -174,13 +168,7 @@ static KEYWORDS: &[[Keyword; 2]] = &[
     number!("MS", "ms", Item::Milliseconds, Any),
     [
         keyword("Month", Item::MonthName, Case::Capital, false, Convention::Gregorian),
-        keyword(
-            "Mon",
-            Item::MonthAbbreviation,
-            Case::Capital,
-            false,
-            Convention::Gregorian,
-        ),
+        keyword("Mon", Item::MonthAbbreviation, Case::Capital, false, Convention::Gregorian),
     ],
     word!("OF", "of", Item::Offset, Any),
     word!("P.M.", "p.m.", Item::Meridiem { dots: true }, Any),
@@ -229,12 +217,7 @@ pub(super) fn parse(template: &str) -> Vec<Node> {
                     break;
                 }
             }
-            nodes.push(Node::Field(Field {
-                keyword,
-                fill,
-                translated,
-                ordinal,
-            }));
+            nodes.push(Node::Field(Field { keyword, fill, translated, ordinal }));
         } else {
             rest = character(rest, &mut nodes);
         }

@@ -26,10 +26,7 @@ fn session(zone: &str) -> SessionInfo {
         now_micros: 1_710_078_330_123_456,
         statement_micros: 1_710_078_330_123_456,
         timezone: timezone.clone(),
-        settings: OutputSettings {
-            timezone,
-            ..OutputSettings::default()
-        },
+        settings: OutputSettings { timezone, ..OutputSettings::default() },
         backend_pid: 1,
     }
 }
@@ -60,25 +57,17 @@ fn overload(name: &str, types: &[PgType]) -> &'static Function {
     let fits = |function: &&Function| {
         let least = function.arguments.len() - function.optional;
         (least..=function.arguments.len()).contains(&types.len())
-            && types
-                .iter()
-                .zip(function.arguments)
-                .all(|(ty, want)| *want == ArgType::Exact(*ty))
+            && types.iter().zip(function.arguments).all(|(ty, want)| *want == ArgType::Exact(*ty))
     };
     let candidates = [scalar_functions(name), operator_functions(name)];
-    candidates
-        .into_iter()
-        .flatten()
-        .find(fits)
-        .unwrap_or_else(|| panic!("no function {name}({types:?})"))
+    candidates.into_iter().flatten().find(fits).unwrap_or_else(|| panic!("no function {name}({types:?})"))
 }
 
 fn sql_error(error: &DataFusionError) -> String {
     match error.find_root() {
-        DataFusionError::External(source) => source.downcast_ref::<SqlError>().map_or_else(
-            || error.to_string(),
-            |error| format!("ERROR {}: {}", error.state.code(), error.message),
-        ),
+        DataFusionError::External(source) => source
+            .downcast_ref::<SqlError>()
+            .map_or_else(|| error.to_string(), |error| format!("ERROR {}: {}", error.state.code(), error.message)),
         other => other.to_string(),
     }
 }
@@ -98,8 +87,7 @@ fn call(name: &str, arguments: &[Argument], session: &SessionInfo) -> String {
         .iter()
         .map(|(ty, text)| {
             let text = text.as_ref().map(String::as_bytes);
-            let array =
-                decode::parameter(*ty, Format::Text, text, &session.settings).expect("an argument of the tests");
+            let array = decode::parameter(*ty, Format::Text, text, &session.settings).expect("an argument of the tests");
             ScalarValue::try_from_array(&array, 0).expect("one value")
         })
         .collect();
@@ -116,18 +104,12 @@ fn call(name: &str, arguments: &[Argument], session: &SessionInfo) -> String {
             .collect();
         let invocation = ScalarFunctionArgs {
             args,
-            arg_fields: values
-                .iter()
-                .map(|value| Arc::new(Field::new("a", value.data_type(), true)))
-                .collect(),
+            arg_fields: values.iter().map(|value| Arc::new(Field::new("a", value.data_type(), true))).collect(),
             number_rows: ROWS,
             return_field: Arc::new(Field::new("r", returns.arrow(), true)),
             config_options: Arc::new(ConfigOptions::default()),
         };
-        match udf
-            .invoke_with_args(invocation)
-            .and_then(|value| value.into_array(ROWS))
-        {
+        match udf.invoke_with_args(invocation).and_then(|value| value.into_array(ROWS)) {
             Err(error) => sql_error(&error),
             Ok(array) => {
                 assert_eq!((array.len(), array.data_type()), (ROWS, &returns.arrow()), "{name}");
@@ -171,10 +153,7 @@ fn check(lines: &str) {
             other => other,
         };
         if got != expected {
-            wrong.push(format!(
-                "[{}] {expression}\n  want {expected}\n  have {got}",
-                session.timezone
-            ));
+            wrong.push(format!("[{}] {expression}\n  want {expected}\n  have {got}", session.timezone));
         }
     }
     assert!(wrong.is_empty(), "{} lines differ:\n{}", wrong.len(), wrong.join("\n"));
@@ -216,10 +195,7 @@ fn current_times() {
     for name in ["now", "transaction_timestamp", "statement_timestamp"] {
         assert_eq!(call(name, &[], &session), "2024-03-10 22:45:30.123456+09");
     }
-    assert_eq!(
-        call("age", &arguments("timestamp '2024-03-08 12:00'"), &session),
-        "1 day 12:00:00"
-    );
+    assert_eq!(call("age", &arguments("timestamp '2024-03-08 12:00'"), &session), "1 day 12:00:00");
     let build = |name| overload(name, &[]).build(&session, &[], &[]);
     let invocation = |returns: PgType| ScalarFunctionArgs {
         args: vec![],
@@ -228,19 +204,10 @@ fn current_times() {
         return_field: Arc::new(Field::new("r", returns.arrow(), true)),
         config_options: Arc::new(ConfigOptions::default()),
     };
-    let run = |name, returns| {
-        build(name)
-            .invoke_with_args(invocation(returns))
-            .expect("a time")
-            .into_array(2)
-            .expect("rows")
-    };
+    let run = |name, returns| build(name).invoke_with_args(invocation(returns)).expect("a time").into_array(2).expect("rows");
     let clock = run("clock_timestamp", PgType::TIMESTAMPTZ);
     assert_eq!((clock.len(), clock.null_count()), (2, 0));
     let day = run("timeofday", PgType::TEXT);
     let text = ScalarValue::try_from_array(&day, 0).expect("a value").to_string();
-    assert!(
-        text.starts_with("Sun Mar 10 22:45:3") && text.ends_with(" 2024 JST"),
-        "{text}"
-    );
+    assert!(text.starts_with("Sun Mar 10 22:45:3") && text.ends_with(" 2024 JST"), "{text}");
 }

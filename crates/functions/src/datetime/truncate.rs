@@ -22,33 +22,21 @@ type Stamps = PrimitiveArray<TimestampMicrosecondType>;
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
-        Function::fixed("date_trunc", &[TEXT, TIMESTAMP], PgType::TIMESTAMP, |call| {
-            function(call, timestamps)
-        }),
+        Function::fixed("date_trunc", &[TEXT, TIMESTAMP], PgType::TIMESTAMP, |call| function(call, timestamps)),
         Function::fixed("date_trunc", &[TEXT, TIMESTAMPTZ], PgType::TIMESTAMPTZ, |call| {
             let zone = call.session.timezone.clone();
             function(call, move |args| instants(args, Some(&zone)))
         })
         .stable(),
-        Function::fixed("date_trunc", &[TEXT, TIMESTAMPTZ, TEXT], PgType::TIMESTAMPTZ, |call| {
-            function(call, |args| instants(args, None))
-        })
-        .stable(),
-        Function::fixed("date_trunc", &[TEXT, INTERVAL], PgType::INTERVAL, |call| {
-            function(call, intervals)
+        Function::fixed("date_trunc", &[TEXT, TIMESTAMPTZ, TEXT], PgType::TIMESTAMPTZ, |call| function(call, |args| instants(args, None)))
+            .stable(),
+        Function::fixed("date_trunc", &[TEXT, INTERVAL], PgType::INTERVAL, |call| function(call, intervals)),
+        Function::fixed("date_bin", &[INTERVAL, TIMESTAMP, TIMESTAMP], PgType::TIMESTAMP, |call| {
+            map3::<Interval, Stamp, Stamp, i64>(call, bin)
         }),
-        Function::fixed(
-            "date_bin",
-            &[INTERVAL, TIMESTAMP, TIMESTAMP],
-            PgType::TIMESTAMP,
-            |call| map3::<Interval, Stamp, Stamp, i64>(call, bin),
-        ),
-        Function::fixed(
-            "date_bin",
-            &[INTERVAL, TIMESTAMPTZ, TIMESTAMPTZ],
-            PgType::TIMESTAMPTZ,
-            |call| map3::<Interval, Stamp, Stamp, i64>(call, bin),
-        ),
+        Function::fixed("date_bin", &[INTERVAL, TIMESTAMPTZ, TIMESTAMPTZ], PgType::TIMESTAMPTZ, |call| {
+            map3::<Interval, Stamp, Stamp, i64>(call, bin)
+        }),
     ]
 }
 
@@ -58,9 +46,7 @@ fn unit_of(name: &str, ty: PgType) -> Outcome<Unit> {
     match unit::unit(&name) {
         None => Err(unit::unrecognized(&name, ty)),
         Some(Unit::Timezone | Unit::TimezoneHour | Unit::TimezoneMinute) => Err(unit::unsupported(&name, ty)),
-        Some(Unit::Week) if ty == PgType::INTERVAL => {
-            Err(unit::unsupported(&name, ty).detail("Months usually have fractional weeks."))
-        }
+        Some(Unit::Week) if ty == PgType::INTERVAL => Err(unit::unsupported(&name, ty).detail("Months usually have fractional weeks.")),
         Some(unit) => Ok(unit),
     }
 }
@@ -88,13 +74,7 @@ fn first_day(unit: Unit, day: i64) -> i64 {
             calendar::days(date.year, (date.month - 1) / 3 * 3 + 1, 1)
         }
         Unit::Year => year(|year| year),
-        Unit::Decade => year(|year| {
-            if year > 0 {
-                year / 10 * 10
-            } else {
-                -((8 - (year - 1)) / 10) * 10
-            }
-        }),
+        Unit::Decade => year(|year| if year > 0 { year / 10 * 10 } else { -((8 - (year - 1)) / 10) * 10 }),
         Unit::Century => year(|year| whole_years(year, 100)),
         Unit::Millennium => year(|year| whole_years(year, 1_000)),
         _ => day,
@@ -103,11 +83,7 @@ fn first_day(unit: Unit, day: i64) -> i64 {
 
 /// The first year of a century or millennium; the first of them begin with year 1.
 fn whole_years(year: i64, length: i64) -> i64 {
-    if year > 0 {
-        (year + length - 1) / length * length - (length - 1)
-    } else {
-        -((length - 1 - (year - 1)) / length) * length + 1
-    }
+    if year > 0 { (year + length - 1) / length * length - (length - 1) } else { -((length - 1 - (year - 1)) / length) * length + 1 }
 }
 
 /// `date_trunc(unit, timestamp)`; infinities stay.
@@ -124,13 +100,7 @@ fn truncate(unit: Unit, stamp: i64) -> Outcome<i64> {
 /// Cuts a column to a multiple of `UNIT` microseconds.
 fn cut<const UNIT: i64>(stamps: &Stamps, offset: i64) -> Stamps {
     // Values under NULL may be anything, hence no overflow checks.
-    stamps.unary(|stamp| {
-        if is_finite(stamp) {
-            stamp.wrapping_sub(stamp.wrapping_add(offset).rem_euclid(UNIT))
-        } else {
-            stamp
-        }
-    })
+    stamps.unary(|stamp| if is_finite(stamp) { stamp.wrapping_sub(stamp.wrapping_add(offset).rem_euclid(UNIT)) } else { stamp })
 }
 
 /// Truncates a column as a clock with a fixed offset shows it.
@@ -160,9 +130,7 @@ fn has_values(column: &Column) -> bool {
 }
 
 fn stamps(array: &ArrayRef) -> Outcome<&Stamps> {
-    array
-        .as_primitive_opt()
-        .ok_or_else(|| internal(format!("date_trunc of {}", array.data_type())))
+    array.as_primitive_opt().ok_or_else(|| internal(format!("date_trunc of {}", array.data_type())))
 }
 
 fn timestamps(args: &Args) -> Outcome<ArrayRef> {
@@ -194,11 +162,7 @@ fn truncate_in(clock: &mut Clock<'_>, unit: Unit, stamp: i64) -> Outcome<i64> {
     let local = stamp.checked_add(offset).ok_or_else(timestamp_out_of_range)?;
     let start = truncate(unit, local)?;
     // Hours and less keep the offset they had: the clock may show them twice.
-    if length(unit).is_some() {
-        calendar::timestamp(start.checked_sub(offset))
-    } else {
-        clock.instant(start)
-    }
+    if length(unit).is_some() { calendar::timestamp(start.checked_sub(offset)) } else { clock.instant(start) }
 }
 
 fn instants(args: &Args, session: Option<&TimeZone>) -> Outcome<ArrayRef> {
@@ -218,10 +182,7 @@ fn instants(args: &Args, session: Option<&TimeZone>) -> Outcome<ArrayRef> {
             let Some(stamp) = values.get(row) else {
                 return Ok(None);
             };
-            units
-                .get(row, read)?
-                .map(|unit| truncate_in(&mut clock, *unit, stamp))
-                .transpose()
+            units.get(row, read)?.map(|unit| truncate_in(&mut clock, *unit, stamp)).transpose()
         });
     }
     let zones = args.column(2)?;
@@ -283,14 +244,10 @@ fn bin(stride: IntervalMonthDayNano, stamp: i64, origin: i64) -> Outcome<i64> {
         return Err(range("origin out of range"));
     }
     if stride.months != 0 {
-        return Err(unsupported(
-            "timestamps cannot be binned into intervals containing months or years",
-        ));
+        return Err(unsupported("timestamps cannot be binned into intervals containing months or years"));
     }
     let days = i64::from(stride.days).checked_mul(DAY);
-    let stride = days
-        .and_then(|days| days.checked_add(micros(stride)))
-        .ok_or_else(interval_out_of_range)?;
+    let stride = days.and_then(|days| days.checked_add(micros(stride))).ok_or_else(interval_out_of_range)?;
     if stride <= 0 {
         return Err(range("stride must be greater than zero"));
     }

@@ -85,16 +85,10 @@ pub(super) fn field(name: &str) -> Option<Unit> {
 
 /// 0A000
 pub(super) fn unsupported(name: &str, ty: PgType) -> SqlError {
-    SqlError::new(
-        SqlState::FEATURE_NOT_SUPPORTED,
-        format!("unit \"{name}\" not supported for type {}", ty.display()),
-    )
+    SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, format!("unit \"{name}\" not supported for type {}", ty.display()))
 }
 
 /// 22023
 pub(super) fn unrecognized(name: &str, ty: PgType) -> SqlError {
-    SqlError::new(
-        SqlState::INVALID_PARAMETER_VALUE,
-        format!("unit \"{name}\" not recognized for type {}", ty.display()),
-    )
+    SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("unit \"{name}\" not recognized for type {}", ty.display()))
 }

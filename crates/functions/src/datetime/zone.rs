@@ -23,23 +23,13 @@ const POSTGRES_EPOCH_SECONDS: f64 = 946_684_800.0;
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
-        Function::fixed("timezone", &[TEXT, TIMESTAMP], PgType::TIMESTAMPTZ, |call| {
-            named(call, |clock, local| clock.instant(local))
-        }),
-        Function::fixed("timezone", &[TEXT, TIMESTAMPTZ], PgType::TIMESTAMP, |call| {
-            named(call, |clock, stamp| clock.local(stamp))
-        }),
-        Function::fixed("timezone", &[INTERVAL, TIMESTAMP], PgType::TIMESTAMPTZ, |call| {
-            shifted(call, -1)
-        }),
-        Function::fixed("timezone", &[INTERVAL, TIMESTAMPTZ], PgType::TIMESTAMP, |call| {
-            shifted(call, 1)
-        }),
+        Function::fixed("timezone", &[TEXT, TIMESTAMP], PgType::TIMESTAMPTZ, |call| named(call, |clock, local| clock.instant(local))),
+        Function::fixed("timezone", &[TEXT, TIMESTAMPTZ], PgType::TIMESTAMP, |call| named(call, |clock, stamp| clock.local(stamp))),
+        Function::fixed("timezone", &[INTERVAL, TIMESTAMP], PgType::TIMESTAMPTZ, |call| shifted(call, -1)),
+        Function::fixed("timezone", &[INTERVAL, TIMESTAMPTZ], PgType::TIMESTAMP, |call| shifted(call, 1)),
         Function::fixed("timezone", &[TEXT, TIME], PgType::TIME, refused),
         Function::fixed("timezone", &[INTERVAL, TIME], PgType::TIME, refused),
-        Function::fixed("to_timestamp", &[FLOAT8], PgType::TIMESTAMPTZ, |call| {
-            map1::<Float8, i64>(call, from_seconds)
-        }),
+        Function::fixed("to_timestamp", &[FLOAT8], PgType::TIMESTAMPTZ, |call| map1::<Float8, i64>(call, from_seconds)),
     ]
 }
 
@@ -58,18 +48,13 @@ fn named(call: &Call<'_>, convert: Convert) -> Arc<ScalarUDF> {
                 return rows::<i64>(args.rows, &data_type, |_| Ok(None));
             };
             let mut clock = Clock::new(zone);
-            return rows::<i64>(args.rows, &data_type, |row| {
-                stamps.get(row).map(|stamp| convert(&mut clock, stamp)).transpose()
-            });
+            return rows::<i64>(args.rows, &data_type, |row| stamps.get(row).map(|stamp| convert(&mut clock, stamp)).transpose());
         }
         rows::<i64>(args.rows, &data_type, |row| {
             let Some(stamp) = stamps.get(row) else {
                 return Ok(None);
             };
-            zones
-                .get(row, TimeZone::from_expression)?
-                .map(|zone| convert(&mut Clock::new(zone), stamp))
-                .transpose()
+            zones.get(row, TimeZone::from_expression)?.map(|zone| convert(&mut Clock::new(zone), stamp)).transpose()
         })
     })
 }
@@ -109,8 +94,7 @@ fn interval_text(value: IntervalMonthDayNano, settings: &OutputSettings) -> Outc
 
 fn refused(call: &Call<'_>) -> Arc<ScalarUDF> {
     function(call, |_| {
-        Err(unsupported("type time with time zone is not supported")
-            .hint("Add the time to a date and convert the timestamp."))
+        Err(unsupported("type time with time zone is not supported").hint("Add the time to a date and convert the timestamp."))
     })
 }
 
@@ -121,19 +105,11 @@ fn from_seconds(seconds: f64) -> Outcome<i64> {
         return Err(error("timestamp cannot be NaN".to_owned()));
     }
     if seconds.is_infinite() {
-        return Ok(if seconds > 0.0 {
-            calendar::INFINITY
-        } else {
-            calendar::NEGATIVE_INFINITY
-        });
+        return Ok(if seconds > 0.0 { calendar::INFINITY } else { calendar::NEGATIVE_INFINITY });
     }
     // In PostgreSQL's steps, so that the same digits are lost.
     let micros = ((seconds - POSTGRES_EPOCH_SECONDS) * 1e6).round_ties_even();
-    let stamp = if micros.abs() < 9.3e18 {
-        i128::from(micros as i64).checked_add(i128::from(10_957 * DAY))
-    } else {
-        None
-    };
+    let stamp = if micros.abs() < 9.3e18 { i128::from(micros as i64).checked_add(i128::from(10_957 * DAY)) } else { None };
     calendar::timestamp(stamp.and_then(|stamp| i64::try_from(stamp).ok()))
         .map_err(|_| error(format!("timestamp out of range: \"{}\"", super::make::general(seconds))))
 }

@@ -13,9 +13,9 @@ use super::{BOOL, JSON, JSONB, TEXTS};
 use crate::array::{lists, span};
 use crate::failure::Outcome;
 use crate::kernel::column::{Bool, Column, Int4, Text};
-use crate::kernel::lift::{text1, text2, text_rows};
-use crate::kernel::write::Out;
 use crate::kernel::function;
+use crate::kernel::lift::{text_rows, text1, text2};
+use crate::kernel::write::Out;
 use crate::registry::{Call, Function};
 
 /// How deep values may nest where nesting is recursion.
@@ -166,9 +166,11 @@ struct Edit<'a> {
 
 impl Edit<'_> {
     fn step(&self, level: usize) -> Outcome<&str> {
-        self.path.get(level).copied().flatten().ok_or_else(|| {
-            SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, format!("path element at position {} is null", level + 1))
-        })
+        self.path
+            .get(level)
+            .copied()
+            .flatten()
+            .ok_or_else(|| SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, format!("path element at position {} is null", level + 1)))
     }
 
     fn apply(&self, value: &str, level: usize, out: &mut Out) -> Outcome<()> {
@@ -198,8 +200,7 @@ impl Edit<'_> {
             match self.deed {
                 Deed::Delete if last => {}
                 Deed::Insert { .. } if last => {
-                    return Err(cannot("cannot replace existing key")
-                        .hint("Try using the function jsonb_set to replace key value."));
+                    return Err(cannot("cannot replace existing key").hint("Try using the function jsonb_set to replace key value."));
                 }
                 Deed::Set { new, .. } if last => {
                     begin(key, out)?;
@@ -284,8 +285,7 @@ fn change(call: &Call<'_>, insert: bool) -> Arc<ScalarUDF> {
         let steps = steps.read::<Text>()?;
         let json = text_rows(args.rows, |row, out| {
             let flag = flags.as_ref().map_or(Some(!insert), |flags| flags.get(row));
-            let (Some(value), Some(path), Some(new), Some(flag)) = (values.get(row), span(&paths, row), new.get(row), flag)
-            else {
+            let (Some(value), Some(path), Some(new), Some(flag)) = (values.get(row), span(&paths, row), new.get(row), flag) else {
                 return Ok(false);
             };
             let deed = if insert { Deed::Insert { new, after: flag } } else { Deed::Set { new, create: flag } };

@@ -8,8 +8,8 @@ use kura_pgtypes::PgType;
 use super::scan::{self, Kind, kind};
 use crate::array::{lists, span};
 use crate::kernel::column::{Column, Text};
-use crate::kernel::lift::{map2, rows};
 use crate::kernel::function;
+use crate::kernel::lift::{map2, rows};
 use crate::registry::Call;
 
 /// `a @> b`, or `a <@ b`.

@@ -10,7 +10,7 @@ use super::{JSON, JSONB, TEXT};
 use crate::array::{lists, span};
 use crate::failure::{Outcome, invalid_parameter};
 use crate::kernel::column::{Int4, Text};
-use crate::kernel::lift::{map1, text1, text_rows};
+use crate::kernel::lift::{map1, text_rows, text1};
 use crate::kernel::write::Out;
 use crate::kernel::{Column, function};
 use crate::registry::{Call, Function};
@@ -28,8 +28,7 @@ pub(super) fn functions() -> Vec<Function> {
     for (name, argument) in [("json_array_length", &[JSON]), ("jsonb_array_length", &[JSONB])] {
         all.push(Function::fixed(name, argument, PgType::INT4, |call| map1::<Text, i32>(call, length)));
     }
-    for (name, argument, ty) in
-        [("json_extract_path", &[JSON, TEXT], PgType::JSON), ("jsonb_extract_path", &[JSONB, TEXT], PgType::JSONB)]
+    for (name, argument, ty) in [("json_extract_path", &[JSON, TEXT], PgType::JSON), ("jsonb_extract_path", &[JSONB, TEXT], PgType::JSONB)]
     {
         all.push(Function::fixed(name, argument, ty, |call| spelled_path(call, false)).variadic());
     }

@@ -132,10 +132,7 @@ pub(crate) fn text3<A: Read, B: Read, C: Read>(
 }
 
 /// A column of text, written row by row; `false` means NULL.
-pub(crate) fn text_rows(
-    rows: usize,
-    mut f: impl FnMut(usize, &mut Out) -> Outcome<bool>,
-) -> Outcome<arrow::array::ArrayRef> {
+pub(crate) fn text_rows(rows: usize, mut f: impl FnMut(usize, &mut Out) -> Outcome<bool>) -> Outcome<arrow::array::ArrayRef> {
     let mut builder = TextBuilder::new(rows);
     let mut out = Out::new();
     for row in 0..rows {

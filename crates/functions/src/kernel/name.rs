@@ -1,53 +1,47 @@
-//! Names of calls in plans.
+//! The name of a call in the schemas of plans.
+//!
+//! The engine names every level of an expression each time it asks for a type. A name with the whole tree in it, or a
+//! digest of the tree, makes planning a chain of n operators cost n³; so a long call is named after its kernel alone.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::common::cse::HashNode;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion, TreeNodeVisitor};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 
+/// Nodes of the arguments up to which a call is named by its text.
 const NODES_MAX: usize = 32;
 
-/// name
-pub(super) fn of_call(name: &str, arguments: &[Expr], text: impl Fn(&Expr) -> String) -> Result<String> {
-    if is_small(arguments)? {
-        let arguments: Vec<String> = arguments.iter().map(text).collect();
-        return Ok(format!("{name}({})", arguments.join(",")));
+/// Tells kernels apart: the binder builds one for each call it binds.
+#[derive(Clone, Copy)]
+pub(super) struct Id(u64);
+
+impl Id {
+    pub(super) fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
     }
-    let mut digest = Digest(DefaultHasher::new());
-    for argument in arguments {
-        argument.visit(&mut digest)?;
+}
+
+/// `name(a,b)`, or `name(#17)` where the arguments are large.
+pub(super) fn of_call(name: &str, id: Id, arguments: &[Expr]) -> Result<String> {
+    if !is_small(arguments)? {
+        return Ok(format!("{name}(#{})", id.0));
     }
-    Ok(format!("{name}(#{:016x})", digest.0.finish()))
+    let arguments: Vec<String> = arguments.iter().map(|argument| argument.schema_name().to_string()).collect();
+    Ok(format!("{name}({})", arguments.join(",")))
 }
 
 fn is_small(arguments: &[Expr]) -> Result<bool> {
     let mut nodes = 0;
     for argument in arguments {
-        argument.apply(|_| {
+        let last = argument.apply(|_| {
             nodes += 1;
             Ok(if nodes > NODES_MAX { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         })?;
-        if nodes > NODES_MAX {
+        if last == TreeNodeRecursion::Stop {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-struct Digest(DefaultHasher);
-
-impl TreeNodeVisitor<'_> for Digest {
-    type Node = Expr;
-
-    fn f_down(&mut self, node: &Expr) -> Result<TreeNodeRecursion> {
-        node.hash_node(&mut self.0);
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn f_up(&mut self, _node: &Expr) -> Result<TreeNodeRecursion> {
-        0xFF_u8.hash(&mut self.0);
-        Ok(TreeNodeRecursion::Continue)
-    }
 }

@@ -12,9 +12,7 @@ use crate::registry::{ArgType, Call, Function};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
-        Function::fixed("width_bucket", &[FLOAT8, FLOAT8, FLOAT8, INT4], PgType::INT4, |call| {
-            buckets::<Float8>(call, float)
-        }),
+        Function::fixed("width_bucket", &[FLOAT8, FLOAT8, FLOAT8, INT4], PgType::INT4, |call| buckets::<Float8>(call, float)),
         Function::fixed("width_bucket", &[NUMERIC, NUMERIC, NUMERIC, INT4], PgType::INT4, |call| {
             buckets::<Decimal>(call, decimal::width_bucket)
         }),
@@ -54,11 +52,9 @@ fn buckets<T: Read>(
         let low = args.column(1)?.read::<T>()?;
         let high = args.column(2)?.read::<T>()?;
         let count = args.column(3)?.read::<decimal::Count>()?;
-        lift::rows::<i32>(args.rows, &PgType::INT4.arrow(), |row| {
-            match (operand.get(row), low.get(row), high.get(row), count.get(row)) {
-                (Some(operand), Some(low), Some(high), Some(count)) => f(operand, low, high, count).map(Some),
-                _ => Ok(None),
-            }
+        lift::rows::<i32>(args.rows, &PgType::INT4.arrow(), |row| match (operand.get(row), low.get(row), high.get(row), count.get(row)) {
+            (Some(operand), Some(low), Some(high), Some(count)) => f(operand, low, high, count).map(Some),
+            _ => Ok(None),
         })
     })
 }

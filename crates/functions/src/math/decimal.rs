@@ -138,15 +138,17 @@ fn integers() -> Vec<Function> {
         }),
         Function::new("factorial", &[INT8], WHOLE, |call| map1::<Int8, i128>(call, factorial)),
         Function::fixed("scale", &[NUMERIC], PgType::INT4, |call| map1::<Numeric, i32>(call, |a| Ok(i32::from(a.scale)))),
-        Function::fixed("min_scale", &[NUMERIC], PgType::INT4, |call| map1::<Numeric, i32>(call, |a| {
-            let mut scale = a.scale.max(0);
-            let mut value = a.value;
-            while scale > 0 && value % 10 == 0 {
-                value /= 10;
-                scale -= 1;
-            }
-            Ok(i32::from(scale))
-        })),
+        Function::fixed("min_scale", &[NUMERIC], PgType::INT4, |call| {
+            map1::<Numeric, i32>(call, |a| {
+                let mut scale = a.scale.max(0);
+                let mut value = a.value;
+                while scale > 0 && value % 10 == 0 {
+                    value /= 10;
+                    scale -= 1;
+                }
+                Ok(i32::from(scale))
+            })
+        }),
         // Trailing zeros belong to the type here, so there is nothing to trim from a value.
         Function::new("trim_scale", &[NUMERIC], FIRST, |call| map1::<Numeric, i128>(call, |a| Ok(a.value))),
     ]
@@ -171,9 +173,7 @@ fn factorial(n: i64) -> Outcome<i128> {
 /// Whether a bucket's bounds and operand allow `width_bucket`.
 pub(super) fn width_bucket(operand: Dec, low: Dec, high: Dec, count: i32) -> Outcome<i32> {
     super::bucket::count(count)?;
-    let invalid = |message: &str| {
-        Err(SqlError::new(SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION, message))
-    };
+    let invalid = |message: &str| Err(SqlError::new(SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION, message));
     match low.compare(high) {
         Ordering::Equal => invalid("lower bound cannot equal upper bound"),
         Ordering::Less if operand.compare(low) == Ordering::Less => Ok(0),

@@ -46,10 +46,7 @@ pub(crate) fn from_computation(value: f64) -> Outcome<i128> {
 /// The square root, exact to `scale` decimals.
 pub(crate) fn sqrt(value: Dec, scale: i8) -> Outcome<i128> {
     if value.value < 0 {
-        return Err(SqlError::new(
-            SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION,
-            "cannot take square root of a negative number",
-        ));
+        return Err(SqlError::new(SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION, "cannot take square root of a negative number"));
     }
     let mut root = from_float(value.to_f64().sqrt(), 17, scale)?;
     // Newton's step on the exact residue takes the fifteen digits of the estimate to thirty.

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{
-    DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use datafusion::logical_expr::ScalarUDF;
 use kura_pgtypes::{PgType, SqlError};
 
@@ -47,10 +45,8 @@ impl<T: ArrowPrimitiveType> Values<'_, T> {
 
 /// Opens a column for bulk work: its values, and where they are NULL.
 pub(super) fn open<T: ArrowPrimitiveType>(column: &Column, rows: usize) -> Outcome<(Values<'_, T>, Option<NullBuffer>)> {
-    let array: &PrimitiveArray<T> = column
-        .array
-        .as_primitive_opt()
-        .ok_or_else(|| internal(format!("arithmetic on {}", column.array.data_type())))?;
+    let array: &PrimitiveArray<T> =
+        column.array.as_primitive_opt().ok_or_else(|| internal(format!("arithmetic on {}", column.array.data_type())))?;
     if !column.constant {
         return Ok((Values::Each(array.values()), array.nulls().cloned()));
     }
@@ -110,11 +106,7 @@ macro_rules! integer_operators {
             )
         }));
         $all.push(Function::new("%", &[$ty, $ty], FIRST, |call| {
-            bulk::<$arrow>(
-                call,
-                |a, b| if b == 0 { (0, true) } else { (a.wrapping_rem(b), false) },
-                |_, b| (b == 0).then(division_by_zero),
-            )
+            bulk::<$arrow>(call, |a, b| if b == 0 { (0, true) } else { (a.wrapping_rem(b), false) }, |_, b| (b == 0).then(division_by_zero))
         }));
     };
 }

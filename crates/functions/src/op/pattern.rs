@@ -13,7 +13,7 @@ use kura_pgtypes::{PgType, SqlError, SqlState};
 
 use crate::failure::{self, Outcome};
 use crate::kernel::column::Text;
-use crate::kernel::lift::{rows, text1, text2, text_rows};
+use crate::kernel::lift::{rows, text_rows, text1, text2};
 use crate::kernel::{Args, Column, function};
 use crate::registry::{ArgType, Call, Function};
 
@@ -95,10 +95,7 @@ fn compare(call: &Call<'_>, kernel: Compare) -> Arc<ScalarUDF> {
     function(call, move |args| {
         let (text, pattern) = same_text(args)?;
         if ends_in_escape(&pattern)? {
-            return Err(SqlError::new(
-                SqlState::INVALID_ESCAPE_SEQUENCE,
-                "LIKE pattern must not end with escape character",
-            ));
+            return Err(SqlError::new(SqlState::INVALID_ESCAPE_SEQUENCE, "LIKE pattern must not end with escape character"));
         }
         let result = match (text.constant, pattern.constant) {
             (false, true) => kernel(&text.array, &Scalar::new(&pattern.array)),
@@ -177,8 +174,9 @@ fn escape_character(escape: &str) -> Outcome<Option<char>> {
     let mut characters = escape.chars();
     let first = characters.next();
     if characters.next().is_some() {
-        return Err(SqlError::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid escape string")
-            .hint("Escape string must be empty or one character."));
+        return Err(
+            SqlError::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid escape string").hint("Escape string must be empty or one character.")
+        );
     }
     Ok(first)
 }

@@ -50,11 +50,7 @@ pub(crate) fn negate(a: IntervalMonthDayNano) -> Outcome<IntervalMonthDayNano> {
 /// `a + b`
 pub(crate) fn add(a: IntervalMonthDayNano, b: IntervalMonthDayNano) -> Outcome<IntervalMonthDayNano> {
     let time = micros(a).checked_add(micros(b)).ok_or_else(interval_out_of_range)?;
-    interval(
-        i64::from(a.months) + i64::from(b.months),
-        i64::from(a.days) + i64::from(b.days),
-        time,
-    )
+    interval(i64::from(a.months) + i64::from(b.months), i64::from(a.days) + i64::from(b.days), time)
 }
 
 /// `timestamp + interval`; infinities stay.
@@ -93,9 +89,7 @@ pub(crate) fn shift_in(zone: &TimeZone, stamp: i64, by: IntervalMonthDayNano) ->
             let instant = zone.local_to_utc(local).ok_or_else(timestamp_out_of_range)?;
             local = zone.utc_to_local(instant).ok_or_else(timestamp_out_of_range)?;
         }
-        stamp = zone
-            .local_to_utc(shift_days(local, days)?)
-            .ok_or_else(timestamp_out_of_range)?;
+        stamp = zone.local_to_utc(shift_days(local, days)?).ok_or_else(timestamp_out_of_range)?;
     }
     calendar::timestamp(stamp.checked_add(micros(by)))
 }
@@ -103,10 +97,7 @@ pub(crate) fn shift_in(zone: &TimeZone, stamp: i64, by: IntervalMonthDayNano) ->
 /// `timestamp - timestamp`: whole days and the rest.
 pub(crate) fn difference(a: i64, b: i64) -> Outcome<IntervalMonthDayNano> {
     if !calendar::is_finite(a) || !calendar::is_finite(b) {
-        return Err(SqlError::new(
-            SqlState::DATETIME_VALUE_OUT_OF_RANGE,
-            "cannot subtract infinite timestamps",
-        ));
+        return Err(SqlError::new(SqlState::DATETIME_VALUE_OUT_OF_RANGE, "cannot subtract infinite timestamps"));
     }
     let micros = a.checked_sub(b).ok_or_else(interval_out_of_range)?;
     interval(0, micros / DAY, micros % DAY)
@@ -118,11 +109,7 @@ fn round_micros(seconds: f64) -> f64 {
 }
 
 fn whole(value: f64) -> Outcome<i64> {
-    if value.is_nan() || value.abs() > f64::from(i32::MAX) {
-        Err(interval_out_of_range())
-    } else {
-        Ok(value as i64)
-    }
+    if value.is_nan() || value.abs() > f64::from(i32::MAX) { Err(interval_out_of_range()) } else { Ok(value as i64) }
 }
 
 /// Every field scaled by `apply`; fractions of months become days, fractions of days become time.
@@ -130,8 +117,7 @@ fn scale(a: IntervalMonthDayNano, apply: impl Fn(f64) -> f64) -> Outcome<Interva
     let (months_exact, days_exact) = (apply(f64::from(a.months)), apply(f64::from(a.days)));
     let (months, mut days) = (whole(months_exact)?, whole(days_exact)?);
     let days_of_months = round_micros((months_exact - months as f64) * DAYS_PER_MONTH as f64);
-    let mut seconds =
-        round_micros((days_exact - days as f64 + days_of_months - days_of_months.trunc()) * SECONDS_PER_DAY);
+    let mut seconds = round_micros((days_exact - days as f64 + days_of_months - days_of_months.trunc()) * SECONDS_PER_DAY);
     if seconds.abs() >= SECONDS_PER_DAY {
         let more = (seconds / SECONDS_PER_DAY).trunc();
         days += more as i64;
@@ -152,28 +138,16 @@ pub(crate) fn multiply(a: IntervalMonthDayNano, factor: f64) -> Outcome<Interval
 
 /// `interval / divisor`
 pub(crate) fn divide(a: IntervalMonthDayNano, divisor: f64) -> Outcome<IntervalMonthDayNano> {
-    if divisor == 0.0 {
-        Err(division_by_zero())
-    } else {
-        scale(a, |field| field / divisor)
-    }
+    if divisor == 0.0 { Err(division_by_zero()) } else { scale(a, |field| field / divisor) }
 }
 
 fn add_days(date: i32, days: i64) -> Outcome<i32> {
-    if calendar::is_finite_date(date) {
-        calendar::date(i64::from(date).checked_add(days))
-    } else {
-        Ok(date)
-    }
+    if calendar::is_finite_date(date) { calendar::date(i64::from(date).checked_add(days)) } else { Ok(date) }
 }
 
 fn at_time(date: i32, time: i64) -> Outcome<i64> {
     let midnight = calendar::midnight(date)?;
-    if calendar::is_finite(midnight) {
-        calendar::timestamp(midnight.checked_add(time))
-    } else {
-        Ok(midnight)
-    }
+    if calendar::is_finite(midnight) { calendar::timestamp(midnight.checked_add(time)) } else { Ok(midnight) }
 }
 
 pub(super) fn operators() -> Vec<Function> {
@@ -185,25 +159,15 @@ pub(super) fn operators() -> Vec<Function> {
 
 fn dates() -> Vec<Function> {
     vec![
-        Function::fixed("+", &[DATE, INT4], PgType::DATE, |call| {
-            map2::<Date, Int4, i32>(call, |a, b| add_days(a, b.into()))
-        }),
-        Function::fixed("+", &[INT4, DATE], PgType::DATE, |call| {
-            map2::<Int4, Date, i32>(call, |a, b| add_days(b, a.into()))
-        }),
-        Function::fixed("-", &[DATE, INT4], PgType::DATE, |call| {
-            map2::<Date, Int4, i32>(call, |a, b| add_days(a, -i64::from(b)))
-        }),
+        Function::fixed("+", &[DATE, INT4], PgType::DATE, |call| map2::<Date, Int4, i32>(call, |a, b| add_days(a, b.into()))),
+        Function::fixed("+", &[INT4, DATE], PgType::DATE, |call| map2::<Int4, Date, i32>(call, |a, b| add_days(b, a.into()))),
+        Function::fixed("-", &[DATE, INT4], PgType::DATE, |call| map2::<Date, Int4, i32>(call, |a, b| add_days(a, -i64::from(b)))),
         Function::fixed("-", &[DATE, DATE], PgType::INT4, |call| {
             map2::<Date, Date, i32>(call, |a, b| {
                 if calendar::is_finite_date(a) && calendar::is_finite_date(b) {
-                    return i32::try_from(i64::from(a) - i64::from(b))
-                        .map_err(|_| crate::failure::out_of_range("integer"));
+                    return i32::try_from(i64::from(a) - i64::from(b)).map_err(|_| crate::failure::out_of_range("integer"));
                 }
-                Err(SqlError::new(
-                    SqlState::DATETIME_VALUE_OUT_OF_RANGE,
-                    "cannot subtract infinite dates",
-                ))
+                Err(SqlError::new(SqlState::DATETIME_VALUE_OUT_OF_RANGE, "cannot subtract infinite dates"))
             })
         }),
         Function::fixed("+", &[DATE, INTERVAL], PgType::TIMESTAMP, |call| {
@@ -215,23 +179,15 @@ fn dates() -> Vec<Function> {
         Function::fixed("-", &[DATE, INTERVAL], PgType::TIMESTAMP, |call| {
             map2::<Date, Interval, i64>(call, |a, b| shift(calendar::midnight(a)?, negate(b)?))
         }),
-        Function::fixed("+", &[DATE, TIME], PgType::TIMESTAMP, |call| {
-            map2::<Date, Time, i64>(call, at_time)
-        }),
-        Function::fixed("+", &[TIME, DATE], PgType::TIMESTAMP, |call| {
-            map2::<Time, Date, i64>(call, |a, b| at_time(b, a))
-        }),
+        Function::fixed("+", &[DATE, TIME], PgType::TIMESTAMP, |call| map2::<Date, Time, i64>(call, at_time)),
+        Function::fixed("+", &[TIME, DATE], PgType::TIMESTAMP, |call| map2::<Time, Date, i64>(call, |a, b| at_time(b, a))),
     ]
 }
 
 fn timestamps() -> Vec<Function> {
     vec![
-        Function::fixed("+", &[TIMESTAMP, INTERVAL], PgType::TIMESTAMP, |call| {
-            map2::<Stamp, Interval, i64>(call, shift)
-        }),
-        Function::fixed("+", &[INTERVAL, TIMESTAMP], PgType::TIMESTAMP, |call| {
-            map2::<Interval, Stamp, i64>(call, |a, b| shift(b, a))
-        }),
+        Function::fixed("+", &[TIMESTAMP, INTERVAL], PgType::TIMESTAMP, |call| map2::<Stamp, Interval, i64>(call, shift)),
+        Function::fixed("+", &[INTERVAL, TIMESTAMP], PgType::TIMESTAMP, |call| map2::<Interval, Stamp, i64>(call, |a, b| shift(b, a))),
         Function::fixed("-", &[TIMESTAMP, INTERVAL], PgType::TIMESTAMP, |call| {
             map2::<Stamp, Interval, i64>(call, |a, b| shift(a, negate(b)?))
         }),
@@ -261,24 +217,16 @@ fn timestamps() -> Vec<Function> {
 
 fn intervals() -> Vec<Function> {
     vec![
-        Function::fixed("-", &[INTERVAL], PgType::INTERVAL, |call| {
-            map1::<Interval, IntervalMonthDayNano>(call, negate)
-        }),
-        Function::fixed("+", &[INTERVAL, INTERVAL], PgType::INTERVAL, |call| {
-            map2::<Interval, Interval, IntervalMonthDayNano>(call, add)
-        }),
+        Function::fixed("-", &[INTERVAL], PgType::INTERVAL, |call| map1::<Interval, IntervalMonthDayNano>(call, negate)),
+        Function::fixed("+", &[INTERVAL, INTERVAL], PgType::INTERVAL, |call| map2::<Interval, Interval, IntervalMonthDayNano>(call, add)),
         Function::fixed("-", &[INTERVAL, INTERVAL], PgType::INTERVAL, |call| {
             map2::<Interval, Interval, IntervalMonthDayNano>(call, |a, b| add(a, negate(b)?))
         }),
-        Function::fixed("*", &[INTERVAL, FLOAT8], PgType::INTERVAL, |call| {
-            map2::<Interval, Float8, IntervalMonthDayNano>(call, multiply)
-        }),
+        Function::fixed("*", &[INTERVAL, FLOAT8], PgType::INTERVAL, |call| map2::<Interval, Float8, IntervalMonthDayNano>(call, multiply)),
         Function::fixed("*", &[FLOAT8, INTERVAL], PgType::INTERVAL, |call| {
             map2::<Float8, Interval, IntervalMonthDayNano>(call, |a, b| multiply(b, a))
         }),
-        Function::fixed("/", &[INTERVAL, FLOAT8], PgType::INTERVAL, |call| {
-            map2::<Interval, Float8, IntervalMonthDayNano>(call, divide)
-        }),
+        Function::fixed("/", &[INTERVAL, FLOAT8], PgType::INTERVAL, |call| map2::<Interval, Float8, IntervalMonthDayNano>(call, divide)),
         Function::fixed("+", &[TIME, INTERVAL], PgType::TIME, |call| {
             map2::<Time, Interval, i64>(call, |a, b| Ok((a + micros(b) % DAY).rem_euclid(DAY)))
         }),

@@ -64,10 +64,7 @@ fn not_utf8(bytes: &[u8], error: std::str::Utf8Error) -> SqlError {
         _ => 1,
     };
     let shown: Vec<String> = rest.iter().take(width).map(|byte| format!("0x{byte:02x}")).collect();
-    SqlError::new(
-        SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-        format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")),
-    )
+    SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")))
 }
 
 fn hex(bytes: &[u8], out: &mut Out) -> Outcome<()> {
@@ -98,7 +95,14 @@ fn encode(bytes: &[u8], format: &str, out: &mut Out) -> Outcome<()> {
             Ok(())
         }
         "escape" => {
-            let size = bytes.iter().map(|byte| match byte { 0 | 0x80.. => 4, b'\\' => 2, _ => 1 }).sum();
+            let size = bytes
+                .iter()
+                .map(|byte| match byte {
+                    0 | 0x80.. => 4,
+                    b'\\' => 2,
+                    _ => 1,
+                })
+                .sum();
             out.admit(size)?;
             for byte in bytes {
                 match byte {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use datafusion::logical_expr::ScalarUDF;
 use kura_pgtypes::{PgType, SqlError, SqlState};
 
+use super::TEXT;
 use super::concat::{texts, writers};
 use super::length::characters_of;
 use super::quote::{push_identifier, push_literal};
-use super::TEXT;
 use crate::failure::{Outcome, invalid_parameter, out_of_range};
 use crate::kernel::column::{Column, Text};
 use crate::kernel::function;
@@ -91,18 +91,16 @@ impl<'a, F: Fn(usize) -> Option<Option<&'a str>>> Formatter<'a, F> {
         }
         let kind = self.rest.chars().next().ok_or_else(unterminated)?;
         if !matches!(kind, 's' | 'I' | 'L') {
-            return Err(invalid_parameter(format!("unrecognized format() type specifier \"{kind}\""))
-                .hint("For a single \"%\" use \"%%\"."));
+            return Err(
+                invalid_parameter(format!("unrecognized format() type specifier \"{kind}\"")).hint("For a single \"%\" use \"%%\".")
+            );
         }
         self.rest = &self.rest[1..];
         let value = self.take(position)?;
         self.piece.clear();
         match (kind, value) {
             ('I', None) => {
-                return Err(SqlError::new(
-                    SqlState::NULL_VALUE_NOT_ALLOWED,
-                    "null values cannot be formatted as an SQL identifier",
-                ));
+                return Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, "null values cannot be formatted as an SQL identifier"));
             }
             ('I', Some(value)) => push_identifier(value, &mut self.piece),
             ('L', None) => self.piece.push_str("NULL"),
@@ -135,9 +133,8 @@ impl<'a, F: Fn(usize) -> Option<Option<&'a str>>> Formatter<'a, F> {
         self.rest = after;
         let position = match self.number()? {
             Some(number) => {
-                self.rest = self.rest.strip_prefix('$').ok_or_else(|| {
-                    invalid_parameter("width argument position must be ended by \"$\"")
-                })?;
+                self.rest =
+                    self.rest.strip_prefix('$').ok_or_else(|| invalid_parameter("width argument position must be ended by \"$\""))?;
                 Some(argument(number)?)
             }
             None => None,

@@ -54,9 +54,7 @@ fn upper(c: char) -> char {
         (Some(upper), None) => upper,
         // Greek letters with iota subscript have a capital of their own; the library spells it as two letters.
         _ => match c {
-            '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => {
-                char::from_u32(u32::from(c) + 8).unwrap_or(c)
-            }
+            '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => char::from_u32(u32::from(c) + 8).unwrap_or(c),
             '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => char::from_u32(u32::from(c) + 9).unwrap_or(c),
             c => c,
         },
@@ -134,9 +132,7 @@ fn characters() -> Vec<Function> {
         }),
         Function::fixed("to_hex", &[INT4], PgType::TEXT, |call| hex::<Int4>(call, |a| u64::from(a as u32))),
         Function::fixed("to_hex", &[INT8], PgType::TEXT, |call| hex::<Int8>(call, |a| a as u64)),
-        Function::fixed("starts_with", &[TEXT, TEXT], PgType::BOOL, |call| {
-            map2::<Text, Text, bool>(call, |a, b| Ok(a.starts_with(b)))
-        }),
+        Function::fixed("starts_with", &[TEXT, TEXT], PgType::BOOL, |call| map2::<Text, Text, bool>(call, |a, b| Ok(a.starts_with(b)))),
     ]
 }
 

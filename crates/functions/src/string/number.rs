@@ -209,7 +209,13 @@ fn float(value: f64, sure: usize, picture: &Picture, out: &mut Out) -> Outcome<(
         return Ok(());
     }
     let value = value * 10f64.powi(i32::try_from(picture.shift).unwrap_or(i32::MAX));
-    let whole = if value.is_nan() { "NaN".len() } else if value.is_finite() { format!("{:.0}", value.abs()).len() } else { "Infinity".len() };
+    let whole = if value.is_nan() {
+        "NaN".len()
+    } else if value.is_finite() {
+        format!("{:.0}", value.abs()).len()
+    } else {
+        "Infinity".len()
+    };
     let post = if whole >= sure { 0 } else { picture.post.min(sure - whole) };
     let digits = if value.is_nan() {
         "NaN".to_owned()
@@ -244,9 +250,7 @@ fn to_number(call: &Call<'_>) -> Arc<ScalarUDF> {
 
 /// A number such as ` 12.5` or `-0.3`, divided by a power of ten, at `scale`.
 fn number(text: &str, shift: usize, scale: i8) -> Outcome<i128> {
-    let invalid = || {
-        SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type numeric: \"{text}\""))
-    };
+    let invalid = || SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type numeric: \"{text}\""));
     let trimmed = text.trim();
     let (negative, unsigned) = match trimmed.strip_prefix('-') {
         Some(rest) => (true, rest),

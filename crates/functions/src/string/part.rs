@@ -9,7 +9,7 @@ use super::{BYTEA, TEXT};
 use crate::failure::{Outcome, invalid_parameter, out_of_range, too_large};
 use crate::kernel::column::{Bytea, Int4, Text};
 use crate::kernel::function;
-use crate::kernel::lift::{map2, map3, rows, text2, text3, text_rows};
+use crate::kernel::lift::{map2, map3, rows, text_rows, text2, text3};
 use crate::kernel::write::{Out, VALUE_BYTES_MAX};
 use crate::math::INT4;
 use crate::registry::{Call, Function};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use datafusion::logical_expr::ScalarUDF;
 use kura_pgtypes::{PgType, SqlError};
 
-use super::part::byte_of;
 use super::TEXT;
+use super::part::byte_of;
 use crate::failure::{Outcome, internal, invalid_parameter};
 use crate::kernel::column::{Int4, Text, Typed};
 use crate::kernel::lift::{rows, text_rows};
@@ -81,22 +81,12 @@ impl<'a> Reader<'a> {
             let column = args.column(index + 2)?;
             extra.push(if *ty == PgType::INT4 { Extra::Number(column.read()?) } else { Extra::Words(column.read()?) });
         }
-        Ok(Self {
-            text: args.column(0)?.read()?,
-            pattern: args.column(1)?.read()?,
-            extra,
-            cache: RegexCache::default(),
-        })
+        Ok(Self { text: args.column(0)?.read()?, pattern: args.column(1)?.read()?, extra, cache: RegexCache::default() })
     }
 
     /// `None`: an argument is NULL. A text beyond the pattern is the flags.
     pub(super) fn row(&self, row: usize) -> Option<Input<'a>> {
-        let mut input = Input {
-            text: self.text.get(row)?,
-            pattern: self.pattern.get(row)?,
-            flags: "",
-            numbers: [None; 4],
-        };
+        let mut input = Input { text: self.text.get(row)?, pattern: self.pattern.get(row)?, flags: "", numbers: [None; 4] };
         let mut numbers = input.numbers.iter_mut();
         for extra in &self.extra {
             match extra {
@@ -131,12 +121,7 @@ pub(super) fn extra_types(call: &Call<'_>) -> Vec<PgType> {
 pub(super) type Spans = Vec<Option<(usize, usize)>>;
 
 /// All matches from a byte on, one after the other. `visit` gets the spans and says whether to go on.
-pub(super) fn each_match(
-    expression: &Expression,
-    text: &str,
-    start: usize,
-    mut visit: impl FnMut(&Spans) -> Outcome<bool>,
-) -> Outcome<()> {
+pub(super) fn each_match(expression: &Expression, text: &str, start: usize, mut visit: impl FnMut(&Spans) -> Outcome<bool>) -> Outcome<()> {
     let mut spans = Spans::new();
     let mut at = start;
     while at <= text.len() && expression.find_at(text, at, &mut spans)? {

@@ -86,9 +86,8 @@ impl<'a> Options<'a> {
         if self.start.is_none()
             && let Some(digit) = self.flags.chars().next().filter(char::is_ascii_digit)
         {
-            return Err(invalid_parameter(format!("invalid regular expression option: \"{digit}\"")).hint(
-                "If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly.",
-            ));
+            return Err(invalid_parameter(format!("invalid regular expression option: \"{digit}\""))
+                .hint("If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly."));
         }
         let flags = Flags::parse(self.flags)?;
         let start = self.start.unwrap_or(1);

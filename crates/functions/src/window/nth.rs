@@ -38,10 +38,9 @@ impl WindowUDFImpl for Nth {
         let number = args.input_exprs().get(1).and_then(|expr| expr.downcast_ref::<Literal>()).map(Literal::value);
         match number {
             Some(ScalarValue::Int32(Some(number))) if *number > 0 => self.inner.partition_evaluator_factory(args),
-            Some(ScalarValue::Int32(Some(_))) => Err(external(SqlError::new(
-                SqlState::INVALID_ARGUMENT_FOR_NTH_VALUE,
-                "argument of nth_value must be greater than zero",
-            ))),
+            Some(ScalarValue::Int32(Some(_))) => {
+                Err(external(SqlError::new(SqlState::INVALID_ARGUMENT_FOR_NTH_VALUE, "argument of nth_value must be greater than zero")))
+            }
             Some(ScalarValue::Int32(None)) => {
                 let ty = args.input_fields().first().map_or(DataType::Null, |field| field.data_type().clone());
                 Ok(Box::new(Never(ty)))

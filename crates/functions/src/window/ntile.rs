@@ -6,9 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion::logical_expr::{
-    LimitEffect, PartitionEvaluator, Signature, TypeSignature, Volatility, WindowUDF, WindowUDFImpl,
-};
+use datafusion::logical_expr::{LimitEffect, PartitionEvaluator, Signature, TypeSignature, Volatility, WindowUDF, WindowUDFImpl};
 use datafusion::physical_expr::PhysicalExpr;
 use kura_pgtypes::{SqlError, SqlState};
 
@@ -56,9 +54,10 @@ impl PartitionEvaluator for Buckets {
         if num_rows == 0 || counts.is_null(0) {
             return Ok(Arc::new(Int32Array::new_null(num_rows)));
         }
-        let count = usize::try_from(counts.value(0)).ok().filter(|count| *count > 0).ok_or_else(|| {
-            external(SqlError::new(SqlState::INVALID_ARGUMENT_FOR_NTILE, "argument of ntile must be greater than zero"))
-        })?;
+        let count = usize::try_from(counts.value(0))
+            .ok()
+            .filter(|count| *count > 0)
+            .ok_or_else(|| external(SqlError::new(SqlState::INVALID_ARGUMENT_FOR_NTILE, "argument of ntile must be greater than zero")))?;
         // The first buckets take one row more each, as long as there is a remainder.
         let (size, larger) = (num_rows / count, num_rows % count);
         let bucket = |row: usize| {

@@ -66,12 +66,7 @@ struct Target {
 impl CopyDecoder {
     /// A decoder for lines with these columns, in order. `table`: its name as errors show it.
     #[must_use]
-    pub fn new(
-        columns: Vec<(String, PgType)>,
-        table: impl Into<String>,
-        options: CopyOptions,
-        settings: OutputSettings,
-    ) -> Self {
+    pub fn new(columns: Vec<(String, PgType)>, table: impl Into<String>, options: CopyOptions, settings: OutputSettings) -> Self {
         let fields = columns.iter().map(|(name, ty)| Field::new(name.clone(), ty.arrow(), true)).collect::<Vec<_>>();
         let target = |(name, ty): (String, PgType)| Target {
             builder: ColumnBuilder::new(ty, &settings),
@@ -214,9 +209,7 @@ impl CopyDecoder {
         };
         outcome.map_err(|failure| match failure {
             ControlFlow::Break(error) => error,
-            ControlFlow::Continue(error) => {
-                error.context(format!("COPY {}, line {}: \"{}\"", self.table, line.number, shown(text)))
-            }
+            ControlFlow::Continue(error) => error.context(format!("COPY {}, line {}: \"{}\"", self.table, line.number, shown(text))),
         })
     }
 
@@ -273,14 +266,16 @@ impl CopyDecoder {
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
         self.bytes = 0;
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-            .map_err(|error| arrow_error(&error))
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(|error| arrow_error(&error))
     }
 
     fn too_long(&self) -> SqlError {
         let limit = self.line_bytes_max;
-        SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("line of COPY data exceeds {limit} bytes"))
-            .context(format!("COPY {}, line {}", self.table, self.lines.number()))
+        SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("line of COPY data exceeds {limit} bytes")).context(format!(
+            "COPY {}, line {}",
+            self.table,
+            self.lines.number()
+        ))
     }
 
     /// A lower limit, so that a test can reach it.

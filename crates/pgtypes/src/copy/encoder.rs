@@ -75,8 +75,7 @@ impl CopyEncoder {
     /// XX000 if the batch does not have the announced columns, 54000 for a row too long for a message.
     pub fn encode(&mut self, batch: &RecordBatch, out: &mut BytesMut) -> Result<(), SqlError> {
         if batch.num_columns() != self.columns.len() {
-            let message =
-                format!("a batch of {} columns cannot give rows of {}", batch.num_columns(), self.columns.len());
+            let message = format!("a batch of {} columns cannot give rows of {}", batch.num_columns(), self.columns.len());
             return Err(SqlError::new(SqlState::INTERNAL_ERROR, message));
         }
         let resolved = batch

@@ -245,9 +245,7 @@ fn unescape(bytes: &[u8]) -> (u8, usize) {
     match first {
         b'0'..=b'7' => {
             let digits = bytes.iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7'));
-            let (value, length) = digits.fold((0_u16, 0), |(value, length), digit| {
-                (value * 8 + u16::from(digit - b'0'), length + 1)
-            });
+            let (value, length) = digits.fold((0_u16, 0), |(value, length), digit| (value * 8 + u16::from(digit - b'0'), length + 1));
             ((value & 0xFF) as u8, length)
         }
         b'x' => {

@@ -268,9 +268,7 @@ impl Lines {
         }
         match (byte(end), self.newline) {
             (None, _) if !last => Ok(Marker::Unknown),
-            (Some(b'\n'), None | Some(Newline::Lf | Newline::CrLf)) | (Some(b'\r'), None | Some(Newline::Cr)) => {
-                Ok(Marker::End)
-            }
+            (Some(b'\n'), None | Some(Newline::Lf | Newline::CrLf)) | (Some(b'\r'), None | Some(Newline::Cr)) => Ok(Marker::End),
             (Some(b'\n' | b'\r'), _) => Err(mismatch()),
             _ => other(),
         }

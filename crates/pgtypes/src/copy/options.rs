@@ -117,11 +117,7 @@ impl CopyOptions {
     /// # Errors
     /// 42P10.
     pub fn check_columns<S: AsRef<str>>(&self, copied: &[S]) -> Result<(), SqlError> {
-        let lists = [
-            ("FORCE_QUOTE", &self.force_quote),
-            ("FORCE_NOT_NULL", &self.force_not_null),
-            ("FORCE_NULL", &self.force_null),
-        ];
+        let lists = [("FORCE_QUOTE", &self.force_quote), ("FORCE_NOT_NULL", &self.force_not_null), ("FORCE_NULL", &self.force_null)];
         for (option, columns) in lists {
             let CopyColumns::Named(names) = columns else { continue };
             for name in names {
@@ -276,9 +272,7 @@ fn string<'a>(name: &str, value: CopyOption<'a>) -> Result<&'a str, SqlError> {
     match value {
         CopyOption::Text(text) => Ok(text),
         CopyOption::All => Ok("*"),
-        CopyOption::Absent | CopyOption::Columns(_) => {
-            Err(SqlError::new(SqlState::SYNTAX_ERROR, format!("{name} requires a parameter")))
-        }
+        CopyOption::Absent | CopyOption::Columns(_) => Err(SqlError::new(SqlState::SYNTAX_ERROR, format!("{name} requires a parameter"))),
     }
 }
 
@@ -293,9 +287,7 @@ fn format(name: &str) -> Result<CopyFormat, SqlError> {
     match name {
         "text" => Ok(CopyFormat::Text),
         "csv" => Ok(CopyFormat::Csv),
-        "binary" => {
-            Err(unsupported("COPY in binary format is not supported").hint("Use the text or the csv format."))
-        }
+        "binary" => Err(unsupported("COPY in binary format is not supported").hint("Use the text or the csv format.")),
         other => Err(invalid(format!("COPY format \"{other}\" not recognized"))),
     }
 }
@@ -337,9 +329,7 @@ fn header(value: CopyOption<'_>, from: bool) -> Result<(bool, bool), SqlError> {
 fn freeze(value: CopyOption<'_>) -> Result<(), SqlError> {
     match boolean(value) {
         Some(false) => Ok(()),
-        Some(true) => {
-            Err(unsupported("COPY FREEZE is not supported").hint("Leave the option out: there is nothing to freeze."))
-        }
+        Some(true) => Err(unsupported("COPY FREEZE is not supported").hint("Leave the option out: there is nothing to freeze.")),
         None => Err(SqlError::new(SqlState::SYNTAX_ERROR, "freeze requires a Boolean value")),
     }
 }

@@ -30,8 +30,7 @@ struct Parser<'a> {
 
 /// Reads a literal.
 pub(crate) fn parse_literal(text: &str) -> Result<Literal<'_>, SqlError> {
-    let mut parser =
-        Parser { text, bytes: text.as_bytes(), at: 0, sizes: Vec::new(), elements: Vec::new(), leaf_depth: None };
+    let mut parser = Parser { text, bytes: text.as_bytes(), at: 0, sizes: Vec::new(), elements: Vec::new(), leaf_depth: None };
     let declared = parser.bounds()?;
     parser.skip_space();
     if parser.peek() != Some(b'{') {
@@ -47,11 +46,7 @@ pub(crate) fn parse_literal(text: &str) -> Result<Literal<'_>, SqlError> {
     if parser.at != parser.bytes.len() {
         return Err(parser.malformed("Junk after closing right brace."));
     }
-    let sizes = if parser.elements.is_empty() {
-        Vec::new()
-    } else {
-        parser.sizes.iter().map(|size| size.unwrap_or(0)).collect::<Vec<_>>()
-    };
+    let sizes = if parser.elements.is_empty() { Vec::new() } else { parser.sizes.iter().map(|size| size.unwrap_or(0)).collect::<Vec<_>>() };
     if declared.is_some_and(|declared| declared != sizes) {
         return Err(parser.malformed("Specified array dimensions do not match array contents."));
     }
@@ -70,11 +65,7 @@ impl<'a> Parser<'a> {
     }
 
     fn malformed(&self, detail: impl Into<String>) -> SqlError {
-        SqlError::new(
-            SqlState::INVALID_TEXT_REPRESENTATION,
-            format!("malformed array literal: \"{}\"", self.text),
-        )
-        .detail(detail)
+        SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("malformed array literal: \"{}\"", self.text)).detail(detail)
     }
 
     /// `[1:2][0:1]=`, of which the sizes are kept.
@@ -101,10 +92,7 @@ impl<'a> Parser<'a> {
             }
             self.at += 1;
             if upper < lower {
-                return Err(SqlError::new(
-                    SqlState::ARRAY_SUBSCRIPT_ERROR,
-                    "upper bound cannot be less than lower bound",
-                ));
+                return Err(SqlError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "upper bound cannot be less than lower bound"));
             }
             let size = usize::try_from(upper - lower + 1).map_err(|_| self.too_large())?;
             sizes.push(size);
@@ -203,9 +191,7 @@ impl<'a> Parser<'a> {
 
     fn close(&mut self, depth: usize, count: usize) -> Result<(), SqlError> {
         match self.sizes[depth] {
-            Some(size) if size != count => Err(self.malformed(
-                "Multidimensional arrays must have sub-arrays with matching dimensions.",
-            )),
+            Some(size) if size != count => Err(self.malformed("Multidimensional arrays must have sub-arrays with matching dimensions.")),
             _ => {
                 self.sizes[depth] = Some(count);
                 Ok(())
@@ -290,9 +276,7 @@ mod tests {
 
     fn read(text: &str) -> Result<(Vec<usize>, Vec<Option<String>>), String> {
         parse_literal(text)
-            .map(|literal| {
-                (literal.sizes, literal.elements.into_iter().map(|element| element.map(Cow::into_owned)).collect())
-            })
+            .map(|literal| (literal.sizes, literal.elements.into_iter().map(|element| element.map(Cow::into_owned)).collect()))
             .map_err(|error| error.detail.unwrap_or(error.message))
     }
 
@@ -304,10 +288,7 @@ mod tests {
             read("{1, null ,\"a \\\"b\", c d ,\"NULL\", \\x}"),
             Ok((vec![6], vec![some("1"), None, some("a \"b"), some("c d"), some("NULL"), some("x")]))
         );
-        assert_eq!(
-            read("{{1,2},{3,4}}"),
-            Ok((vec![2, 2], vec![some("1"), some("2"), some("3"), some("4")]))
-        );
+        assert_eq!(read("{{1,2},{3,4}}"), Ok((vec![2, 2], vec![some("1"), some("2"), some("3"), some("4")])));
         assert_eq!(read("[0:1]={1,2}"), Ok((vec![2], vec![some("1"), some("2")])));
         let mismatch = "Specified array dimensions do not match array contents.";
         assert_eq!(read("[1:1]={}"), Err(mismatch.to_owned()));

@@ -1,8 +1,8 @@
 //! Reading values in binary: what PostgreSQL's receive functions take, without the length before it.
 
 use crate::calendar::{
-    DATE_INFINITY, DATE_MAX, DATE_MIN, DATE_NEGATIVE_INFINITY, MICROS_PER_DAY, POSTGRES_EPOCH_DAYS,
-    POSTGRES_EPOCH_MICROS, TIMESTAMP_INFINITY, TIMESTAMP_MIN, TIMESTAMP_NEGATIVE_INFINITY,
+    DATE_INFINITY, DATE_MAX, DATE_MIN, DATE_NEGATIVE_INFINITY, MICROS_PER_DAY, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS,
+    TIMESTAMP_INFINITY, TIMESTAMP_MIN, TIMESTAMP_NEGATIVE_INFINITY,
 };
 use crate::diagnostic::SqlError;
 use crate::encode::ARRAY_DIMENSIONS_MAX;
@@ -31,10 +31,7 @@ pub(crate) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], SqlError> {
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, SqlError> {
     let invalid = |at: usize| {
         let shown = bytes[at..].iter().take(4).map(|byte| format!("0x{byte:02x}")).collect::<Vec<_>>();
-        SqlError::new(
-            SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-            format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")),
-        )
+        SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")))
     };
     if let Some(at) = memchr::memchr(0, bytes) {
         return Err(SqlError::new(
@@ -60,10 +57,7 @@ fn invalid_sequence(bytes: &[u8], _length: usize) -> SqlError {
         _ => 1,
     };
     let shown = bytes.iter().take(announced).map(|byte| format!("0x{byte:02x}")).collect::<Vec<_>>();
-    SqlError::new(
-        SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-        format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")),
-    )
+    SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")))
 }
 
 /// `date`: days since 2000.
@@ -111,10 +105,7 @@ pub(crate) fn jsonb(bytes: &[u8]) -> Result<&str, SqlError> {
     match bytes.split_first() {
         None => Err(insufficient_data()),
         Some((1, rest)) => text(rest),
-        Some((version, _)) => Err(SqlError::new(
-            SqlState::INTERNAL_ERROR,
-            format!("unsupported jsonb version number {version}"),
-        )),
+        Some((version, _)) => Err(SqlError::new(SqlState::INTERNAL_ERROR, format!("unsupported jsonb version number {version}"))),
     }
 }
 
@@ -143,8 +134,7 @@ pub(crate) fn array(bytes: &[u8], element_oid: u32) -> Result<BinaryArray<'_>, S
     let invalid = |what: String| SqlError::new(SqlState::INVALID_BINARY_REPRESENTATION, what);
     let mut reader = Reader(bytes);
     let dimensions = reader.i32()?;
-    let count = usize::try_from(dimensions)
-        .map_err(|_| invalid(format!("invalid number of dimensions: {dimensions}")))?;
+    let count = usize::try_from(dimensions).map_err(|_| invalid(format!("invalid number of dimensions: {dimensions}")))?;
     if count > ARRAY_DIMENSIONS_MAX {
         return Err(SqlError::new(
             SqlState::PROGRAM_LIMIT_EXCEEDED,
@@ -166,8 +156,7 @@ pub(crate) fn array(bytes: &[u8], element_oid: u32) -> Result<BinaryArray<'_>, S
     for _ in 0..count {
         let size = reader.i32()?;
         let _lower_bound = reader.i32()?;
-        let too_large =
-            || SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "array size exceeds the maximum allowed (134217727)");
+        let too_large = || SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "array size exceeds the maximum allowed (134217727)");
         let size = usize::try_from(size).map_err(|_| too_large())?;
         total = total.checked_mul(size).filter(|total| *total <= 134_217_727).ok_or_else(too_large)?;
         sizes.push(size);

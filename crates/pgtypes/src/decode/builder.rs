@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Decimal256Builder, FixedSizeBinaryBuilder, ListArray,
-    NullArray, PrimitiveBuilder, StringViewBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Decimal256Builder, FixedSizeBinaryBuilder, ListArray, NullArray,
+    PrimitiveBuilder, StringViewBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
-    ArrowPrimitiveType, Date32Type, Field, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
+    ArrowPrimitiveType, Date32Type, Field, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
+    Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
 };
 
 use crate::decode::numeric::Target;
@@ -85,11 +85,8 @@ impl ColumnBuilder {
     /// An empty column; `dimensions` is how many an array's values have, at least 1 and at most 6.
     #[must_use]
     pub fn with_dimensions(ty: PgType, dimensions: usize, settings: &OutputSettings) -> Self {
-        let reading = Reading {
-            order: settings.date_style.order,
-            timezone: settings.timezone.clone(),
-            interval_style: settings.interval_style,
-        };
+        let reading =
+            Reading { order: settings.date_style.order, timezone: settings.timezone.clone(), interval_style: settings.interval_style };
         Self::build(ty, dimensions, reading)
     }
 
@@ -313,9 +310,7 @@ impl Values {
             Scalar::Timestamptz => Self::Timestamptz(primitive(ty)),
             Scalar::Interval => Self::Interval(primitive(ty)),
             Scalar::Uuid => Self::Uuid(FixedSizeBinaryBuilder::new(16)),
-            Scalar::Oid | Scalar::Regclass | Scalar::Regtype | Scalar::Regnamespace | Scalar::Regproc => {
-                Self::Oid(primitive(ty))
-            }
+            Scalar::Oid | Scalar::Regclass | Scalar::Regtype | Scalar::Regnamespace | Scalar::Regproc => Self::Oid(primitive(ty)),
             Scalar::Void => Self::Void(0),
         }
     }
@@ -327,10 +322,7 @@ fn primitive<T: ArrowPrimitiveType>(ty: PgType) -> PrimitiveBuilder<T> {
 
 fn append_string(builder: &mut StringViewBuilder, value: &str, ty: PgType) -> Result<(), SqlError> {
     if memchr::memchr(0, value.as_bytes()).is_some() {
-        return Err(SqlError::new(
-            SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-            "invalid byte sequence for encoding \"UTF8\": 0x00",
-        ));
+        return Err(SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\": 0x00"));
     }
     let too_long = |_| SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "value exceeds the maximum length");
     match ty.scalar {

@@ -56,10 +56,7 @@ fn parse_escaped(mut rest: &[u8]) -> Result<Vec<u8>, SqlError> {
                 rest = tail;
             }
             [b'\\', ..] => {
-                return Err(SqlError::new(
-                    SqlState::INVALID_TEXT_REPRESENTATION,
-                    "invalid input syntax for type bytea",
-                ));
+                return Err(SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type bytea"));
             }
             [byte, tail @ ..] => {
                 bytes.push(*byte);

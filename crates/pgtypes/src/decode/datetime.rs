@@ -5,9 +5,8 @@
 //! The words `now`, `today`, `tomorrow` and `yesterday` need a clock, which is the caller's: here they are bad syntax.
 
 use crate::calendar::{
-    DATE_INFINITY, DATE_MAX, DATE_MIN, DATE_NEGATIVE_INFINITY, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE,
-    MICROS_PER_SECOND, TIMESTAMP_INFINITY, TIMESTAMP_MAX, TIMESTAMP_MIN, TIMESTAMP_NEGATIVE_INFINITY, days_from_civil,
-    days_in_month,
+    DATE_INFINITY, DATE_MAX, DATE_MIN, DATE_NEGATIVE_INFINITY, MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND,
+    TIMESTAMP_INFINITY, TIMESTAMP_MAX, TIMESTAMP_MIN, TIMESTAMP_NEGATIVE_INFINITY, days_from_civil, days_in_month,
 };
 use crate::decode::syntax::trim;
 use crate::diagnostic::SqlError;
@@ -43,24 +42,18 @@ impl Fault {
     pub(super) fn into_error(self, type_name: &str, text: &str) -> SqlError {
         let field = format!("date/time field value out of range: \"{text}\"");
         match self {
-            Self::Format => SqlError::new(
-                SqlState::INVALID_DATETIME_FORMAT,
-                format!("invalid input syntax for type {type_name}: \"{text}\""),
-            ),
-            Self::Field => SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, field),
-            Self::FieldOrder => SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, field)
-                .hint("Perhaps you need a different \"datestyle\" setting."),
-            Self::Interval => SqlError::new(
-                SqlState::INTERVAL_FIELD_OVERFLOW,
-                format!("interval field value out of range: \"{text}\""),
-            ),
-            Self::Displacement => SqlError::new(
-                SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
-                format!("time zone displacement out of range: \"{text}\""),
-            ),
-            Self::Zone(name) => {
-                SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
+            Self::Format => {
+                SqlError::new(SqlState::INVALID_DATETIME_FORMAT, format!("invalid input syntax for type {type_name}: \"{text}\""))
             }
+            Self::Field => SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, field),
+            Self::FieldOrder => {
+                SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, field).hint("Perhaps you need a different \"datestyle\" setting.")
+            }
+            Self::Interval => SqlError::new(SqlState::INTERVAL_FIELD_OVERFLOW, format!("interval field value out of range: \"{text}\"")),
+            Self::Displacement => {
+                SqlError::new(SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE, format!("time zone displacement out of range: \"{text}\""))
+            }
+            Self::Zone(name) => SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized")),
         }
     }
 }
@@ -97,12 +90,7 @@ pub(crate) fn parse_timestamp(text: &str, order: DateOrder, precision: Option<u3
 }
 
 /// `timestamptz`, in microseconds since 1970 UTC; a text without zone is in the session's.
-pub(crate) fn parse_timestamptz(
-    text: &str,
-    order: DateOrder,
-    session: &TimeZone,
-    precision: Option<u32>,
-) -> Result<i64, SqlError> {
+pub(crate) fn parse_timestamptz(text: &str, order: DateOrder, session: &TimeZone, precision: Option<u32>) -> Result<i64, SqlError> {
     let moment = match moment(text, order, "timestamp with time zone")? {
         Reading::Moment(moment) => moment,
         special => return Ok(special_timestamp(&special)),
@@ -110,9 +98,9 @@ pub(crate) fn parse_timestamptz(
     let local = local_micros(&moment).ok_or_else(|| out_of_range("timestamp", text))?;
     let micros = match &moment.zone {
         None => session.local_to_utc(local),
-        Some(Zone::Fixed(seconds)) => local
-            .checked_sub(i64::from(*seconds) * MICROS_PER_SECOND)
-            .filter(|utc| (TIMESTAMP_MIN..=TIMESTAMP_MAX).contains(utc)),
+        Some(Zone::Fixed(seconds)) => {
+            local.checked_sub(i64::from(*seconds) * MICROS_PER_SECOND).filter(|utc| (TIMESTAMP_MIN..=TIMESTAMP_MAX).contains(utc))
+        }
         Some(Zone::Named(zone)) => zone.local_to_utc(local),
     };
     micros.map(|micros| round_micros(micros, precision)).ok_or_else(|| out_of_range("timestamp", text))
@@ -144,11 +132,7 @@ fn special_timestamp(reading: &Reading) -> i64 {
 }
 
 fn local_micros(moment: &Moment) -> Option<i64> {
-    moment
-        .days
-        .checked_mul(MICROS_PER_DAY)?
-        .checked_add(moment.micros)
-        .filter(|micros| (TIMESTAMP_MIN..=TIMESTAMP_MAX).contains(micros))
+    moment.days.checked_mul(MICROS_PER_DAY)?.checked_add(moment.micros).filter(|micros| (TIMESTAMP_MIN..=TIMESTAMP_MAX).contains(micros))
 }
 
 /// Rounds half away from zero to a number of digits of fractional seconds.
@@ -191,9 +175,7 @@ fn iso_time(text: &[u8]) -> Option<(i64, &[u8])> {
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let mut micros = i64::from(hour) * MICROS_PER_HOUR
-        + i64::from(minute) * MICROS_PER_MINUTE
-        + i64::from(second) * MICROS_PER_SECOND;
+    let mut micros = i64::from(hour) * MICROS_PER_HOUR + i64::from(minute) * MICROS_PER_MINUTE + i64::from(second) * MICROS_PER_SECOND;
     let [b'.', fraction @ ..] = rest else { return Some((micros, rest)) };
     let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits == 0 || digits > 6 {

@@ -7,8 +7,8 @@
 use arrow::datatypes::IntervalMonthDayNano;
 
 use crate::calendar::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND};
-use crate::decode::datetime::{Clock, Fault, round_micros};
 use crate::decode::datetime::token::{Shape, Token, tokens};
+use crate::decode::datetime::{Clock, Fault, round_micros};
 use crate::diagnostic::SqlError;
 use crate::pg_type::{INTERVAL_FULL_RANGE, PgType};
 use crate::settings::IntervalStyle;
@@ -56,11 +56,7 @@ const MINUTE: i32 = 1 << 11;
 const SECOND: i32 = 1 << 12;
 
 /// `interval`; `ty` gives the modifier, `style` whether a leading sign is that of all fields.
-pub(crate) fn parse_interval(
-    text: &str,
-    ty: PgType,
-    style: IntervalStyle,
-) -> Result<IntervalMonthDayNano, SqlError> {
+pub(crate) fn parse_interval(text: &str, ty: PgType, style: IntervalStyle) -> Result<IntervalMonthDayNano, SqlError> {
     let parts = read(text, ty.interval_range(), style)
         .or_else(|fault| if fault == Fault::Format { read_iso(text) } else { Err(fault) })
         .map_err(|fault| match fault {
@@ -249,14 +245,12 @@ impl Parts {
     }
 
     fn add_days(&mut self, days: i64) -> Result<(), Fault> {
-        self.days =
-            self.days.checked_add(days).filter(|days| i32::try_from(*days).is_ok()).ok_or(Fault::Field)?;
+        self.days = self.days.checked_add(days).filter(|days| i32::try_from(*days).is_ok()).ok_or(Fault::Field)?;
         Ok(())
     }
 
     fn add_months(&mut self, months: i64) -> Result<(), Fault> {
-        self.months =
-            self.months.checked_add(months).filter(|months| i32::try_from(*months).is_ok()).ok_or(Fault::Field)?;
+        self.months = self.months.checked_add(months).filter(|months| i32::try_from(*months).is_ok()).ok_or(Fault::Field)?;
         Ok(())
     }
 
@@ -387,12 +381,10 @@ fn read_iso(text: &str) -> Result<Parts, Fault> {
         .or_else(|fault| read_iso_date(date, fault, &mut parts))?;
     if let Some(time) = time {
         let before = parts;
-        read_iso_half(time, &[('H', Unit::Hour), ('M', Unit::Minute), ('S', Unit::Second)], &mut parts).or_else(
-            |fault| {
-                parts = before;
-                read_iso_time(time, fault, &mut parts)
-            },
-        )?;
+        read_iso_half(time, &[('H', Unit::Hour), ('M', Unit::Minute), ('S', Unit::Second)], &mut parts).or_else(|fault| {
+            parts = before;
+            read_iso_time(time, fault, &mut parts)
+        })?;
     }
     Ok(parts)
 }

@@ -160,10 +160,7 @@ impl Parser<'_> {
                 _ if low_expected => return Err(low_surrogate_missing()),
                 b'"' => break,
                 b'\\' => {
-                    let valid = matches!(
-                        self.bytes.get(at + 1),
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
-                    );
+                    let valid = matches!(self.bytes.get(at + 1), Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'));
                     if !valid {
                         let found = self.text.get(at + 1..).and_then(|rest| rest.chars().next());
                         let found = found.map_or_else(String::new, String::from);
@@ -189,11 +186,8 @@ impl Parser<'_> {
             (0xDC00..=0xDFFF, true) => Ok(false),
             (0xDC00..=0xDFFF, false) | (_, true) => Err(low_surrogate_missing()),
             (0xD800..=0xDBFF, false) => Ok(true),
-            (0, false) => Err(SqlError::new(
-                SqlState::UNTRANSLATABLE_CHARACTER,
-                "unsupported Unicode escape sequence",
-            )
-            .detail("\\u0000 cannot be converted to text.")),
+            (0, false) => Err(SqlError::new(SqlState::UNTRANSLATABLE_CHARACTER, "unsupported Unicode escape sequence")
+                .detail("\\u0000 cannot be converted to text.")),
             _ => Ok(false),
         }
     }

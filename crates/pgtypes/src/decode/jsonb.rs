@@ -60,9 +60,7 @@ impl<'a> Reader<'a> {
             b'[' => self.array(depth),
             _ => {
                 let rest = &self.text[self.at..];
-                let end = rest
-                    .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '+' | '.'))
-                    .unwrap_or(rest.len());
+                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '+' | '.')).unwrap_or(rest.len());
                 self.at += end;
                 let word = &rest[..end];
                 let is_number = word.starts_with(|c: char| c == '-' || c.is_ascii_digit());

@@ -38,9 +38,8 @@ impl Target {
             0 => "1".to_owned(),
             digits => format!("10^{digits}"),
         };
-        SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow").detail(format!(
-            "A field with precision {precision}, scale {scale} must round to an absolute value less than {limit}."
-        ))
+        SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow")
+            .detail(format!("A field with precision {precision}, scale {scale} must round to an absolute value less than {limit}."))
     }
 }
 
@@ -126,12 +125,7 @@ fn split(text: &[u8]) -> Option<Decimal<'_>> {
         None => (mantissa, &[][..]),
     };
     let all_digits = whole.iter().chain(fraction).all(u8::is_ascii_digit);
-    (all_digits && !(whole.is_empty() && fraction.is_empty())).then_some(Decimal {
-        negative,
-        whole,
-        fraction,
-        exponent,
-    })
+    (all_digits && !(whole.is_empty() && fraction.is_empty())).then_some(Decimal { negative, whole, fraction, exponent })
 }
 
 /// PostgreSQL refuses exponents from half of the integers on as bad syntax.
@@ -211,12 +205,7 @@ pub(crate) fn read_numeric(bytes: &[u8], target: Target) -> Result<i256, SqlErro
         digits.extend([group / 1000, group / 100 % 10, group / 10 % 10, group % 10].map(|digit| b'0' + digit as u8));
     }
     // All digits stand after a point that the exponent moves right by (weight + 1) groups.
-    let decimal = Decimal {
-        negative: sign == 0x4000,
-        whole: &[],
-        fraction: &digits,
-        exponent: (i64::from(weight) + 1) * 4,
-    };
+    let decimal = Decimal { negative: sign == 0x4000, whole: &[], fraction: &digits, exponent: (i64::from(weight) + 1) * 4 };
     round(&decimal, target).ok_or_else(|| target.overflow())
 }
 

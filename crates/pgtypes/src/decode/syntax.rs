@@ -5,18 +5,12 @@ use crate::sqlstate::SqlState;
 
 /// `invalid input syntax for type integer: "x"` (22P02).
 pub(crate) fn invalid_syntax(type_name: &str, text: &str) -> SqlError {
-    SqlError::new(
-        SqlState::INVALID_TEXT_REPRESENTATION,
-        format!("invalid input syntax for type {type_name}: \"{text}\""),
-    )
+    SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type {type_name}: \"{text}\""))
 }
 
 /// `value "x" is out of range for type integer` (22003).
 pub(crate) fn value_out_of_range(type_name: &str, text: &str) -> SqlError {
-    SqlError::new(
-        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-        format!("value \"{text}\" is out of range for type {type_name}"),
-    )
+    SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("value \"{text}\" is out of range for type {type_name}"))
 }
 
 /// C's `isspace` in the C locale.

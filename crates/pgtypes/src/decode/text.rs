@@ -16,9 +16,7 @@ pub(crate) fn fit(text: &str, ty: PgType) -> Result<Cow<'_, str>, SqlError> {
             Some(limit) => fit_length(text, limit as usize, ty),
             None => Ok(Cow::Borrowed(text)),
         },
-        Scalar::Name if text.len() > NAME_BYTES_MAX => {
-            Ok(Cow::Borrowed(&text[..text.floor_char_boundary(NAME_BYTES_MAX)]))
-        }
+        Scalar::Name if text.len() > NAME_BYTES_MAX => Ok(Cow::Borrowed(&text[..text.floor_char_boundary(NAME_BYTES_MAX)])),
         Scalar::Char => Ok(Cow::Borrowed(text.chars().next().map_or("", |first| &text[..first.len_utf8()]))),
         _ => Ok(Cow::Borrowed(text)),
     }

@@ -7,8 +7,8 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 
 use crate::diagnostic::SqlError;
-use crate::encode::column::{Column, Values, mismatch};
 use crate::encode::Output;
+use crate::encode::column::{Column, Values, mismatch};
 use crate::pg_type::PgType;
 use crate::settings::OutputSettings;
 use crate::sqlstate::SqlState;
@@ -70,21 +70,12 @@ impl Lists {
 fn is_list(data_type: &DataType) -> bool {
     matches!(
         data_type,
-        DataType::List(_)
-            | DataType::LargeList(_)
-            | DataType::FixedSizeList(_, _)
-            | DataType::ListView(_)
-            | DataType::LargeListView(_)
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) | DataType::ListView(_) | DataType::LargeListView(_)
     )
 }
 
 /// `{1,NULL,"a b"}`
-pub(super) fn write_text<W: Output>(
-    lists: &Lists,
-    row: usize,
-    settings: &OutputSettings,
-    out: &mut W,
-) -> Result<(), SqlError> {
+pub(super) fn write_text<W: Output>(lists: &Lists, row: usize, settings: &OutputSettings, out: &mut W) -> Result<(), SqlError> {
     if lists.is_empty(row) {
         out.put_slice(b"{}");
         return Ok(());
@@ -116,8 +107,7 @@ pub(super) fn write_text<W: Output>(
 
 /// The rule of `array_out`.
 fn needs_quotes(text: &[u8]) -> bool {
-    let special =
-        |byte: &u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0B | 0x0C);
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0B | 0x0C);
     text.is_empty() || text.eq_ignore_ascii_case(b"null") || text.iter().any(special)
 }
 
@@ -135,12 +125,7 @@ fn quote<W: Output>(from: usize, out: &mut W) {
 }
 
 /// Dimensions, a flag for nulls, the element type, then the elements with their lengths.
-pub(super) fn write_binary<W: Output>(
-    lists: &Lists,
-    row: usize,
-    settings: &OutputSettings,
-    out: &mut W,
-) -> Result<(), SqlError> {
+pub(super) fn write_binary<W: Output>(lists: &Lists, row: usize, settings: &OutputSettings, out: &mut W) -> Result<(), SqlError> {
     let mut sizes = Vec::new();
     if !lists.is_empty(row) {
         dimensions(lists, row, 0, &mut sizes)?;
@@ -185,12 +170,7 @@ fn dimensions(lists: &Lists, row: usize, depth: usize, sizes: &mut Vec<usize>) -
 }
 
 /// Writes the innermost elements; says whether one was null.
-fn write_elements<W: Output>(
-    lists: &Lists,
-    row: usize,
-    settings: &OutputSettings,
-    out: &mut W,
-) -> Result<bool, SqlError> {
+fn write_elements<W: Output>(lists: &Lists, row: usize, settings: &OutputSettings, out: &mut W) -> Result<bool, SqlError> {
     let (start, end) = lists.bounds[row];
     let mut any_null = false;
     for at in start..end {
@@ -213,10 +193,7 @@ fn write_elements<W: Output>(
 }
 
 fn ragged() -> SqlError {
-    SqlError::new(
-        SqlState::ARRAY_SUBSCRIPT_ERROR,
-        "multidimensional arrays must have array expressions with matching dimensions",
-    )
+    SqlError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "multidimensional arrays must have array expressions with matching dimensions")
 }
 
 fn too_large() -> SqlError {

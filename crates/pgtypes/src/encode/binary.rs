@@ -4,8 +4,7 @@ use arrow::datatypes::IntervalMonthDayNano;
 use bytes::BufMut;
 
 use crate::calendar::{
-    DATE_INFINITY, DATE_NEGATIVE_INFINITY, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS, TIMESTAMP_INFINITY,
-    TIMESTAMP_NEGATIVE_INFINITY,
+    DATE_INFINITY, DATE_NEGATIVE_INFINITY, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY,
 };
 use crate::diagnostic::SqlError;
 use crate::encode::column::{TextKind, Values};
@@ -18,12 +17,7 @@ const JSONB_VERSION: u8 = 1;
 
 impl Column {
     /// Appends the binary form of a value that is not null.
-    pub(crate) fn write_binary<W: Output>(
-        &self,
-        row: usize,
-        settings: &OutputSettings,
-        out: &mut W,
-    ) -> Result<(), SqlError> {
+    pub(crate) fn write_binary<W: Output>(&self, row: usize, settings: &OutputSettings, out: &mut W) -> Result<(), SqlError> {
         match &self.values {
             Values::Null => {}
             Values::Bool(values) => out.put_u8(u8::from(values.value(row))),

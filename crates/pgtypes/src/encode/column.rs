@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
-    Decimal256Array, FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
-    IntervalMonthDayNanoArray, LargeBinaryArray, LargeStringArray, StringArray, StringViewArray,
-    Time64MicrosecondArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Decimal256Array,
+    FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, LargeBinaryArray,
+    LargeStringArray, StringArray, StringViewArray, Time64MicrosecondArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
@@ -92,10 +91,7 @@ impl Column {
             _ => {}
         }
         let natural = natural(array)?;
-        let is_list = matches!(
-            natural.data_type(),
-            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _)
-        );
+        let is_list = matches!(natural.data_type(), DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _));
         let values = match (is_list, ty.array) {
             (true, true) => Values::Lists(Lists::new(&natural, ty)?),
             (false, false) => scalar_values(&natural, ty)?,
@@ -128,14 +124,10 @@ fn natural(array: &ArrayRef) -> Result<ArrayRef, SqlError> {
         DataType::UInt8 | DataType::UInt16 => DataType::Int32,
         DataType::UInt64 => DataType::Decimal128(20, 0),
         DataType::Float16 => DataType::Float32,
-        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
-            DataType::Decimal128(*precision, *scale)
-        }
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => DataType::Decimal128(*precision, *scale),
         DataType::Date64 => DataType::Date32,
         DataType::Time32(_) | DataType::Time64(TimeUnit::Nanosecond) => DataType::Time64(TimeUnit::Microsecond),
-        DataType::Timestamp(unit, zone) if *unit != TimeUnit::Microsecond => {
-            DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
-        }
+        DataType::Timestamp(unit, zone) if *unit != TimeUnit::Microsecond => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
         DataType::Duration(_) | DataType::Interval(IntervalUnit::YearMonth | IntervalUnit::DayTime) => {
             DataType::Interval(IntervalUnit::MonthDayNano)
         }
@@ -147,13 +139,9 @@ fn natural(array: &ArrayRef) -> Result<ArrayRef, SqlError> {
 /// How a type of the text family is written; `None` for other types.
 fn text_kind(scalar: Scalar) -> Option<TextKind> {
     match scalar {
-        Scalar::Text
-        | Scalar::Varchar
-        | Scalar::Bpchar
-        | Scalar::Name
-        | Scalar::Char
-        | Scalar::Json
-        | Scalar::Unknown => Some(TextKind::Plain),
+        Scalar::Text | Scalar::Varchar | Scalar::Bpchar | Scalar::Name | Scalar::Char | Scalar::Json | Scalar::Unknown => {
+            Some(TextKind::Plain)
+        }
         Scalar::Jsonb => Some(TextKind::Jsonb),
         _ => None,
     }
@@ -175,9 +163,7 @@ fn scalar_values(array: &ArrayRef, ty: PgType) -> Result<Values, SqlError> {
     // The engine's type differs from the announced one: Arrow's cast decides, and refuses what does not fit.
     let target = match (ty.scalar, array.data_type()) {
         (Scalar::Void, _) => return Ok(Values::Null),
-        (Scalar::Numeric, DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt32) => {
-            DataType::Decimal128(20, 0)
-        }
+        (Scalar::Numeric, DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt32) => DataType::Decimal128(20, 0),
         _ => ty.arrow(),
     };
     if !castable(array.data_type(), &target) {
@@ -195,21 +181,15 @@ fn direct(array: &ArrayRef, scalar: Scalar) -> Option<Values> {
         (Scalar::Int8, DataType::Int64) => Values::Int8(array.as_primitive::<Int64Type>().clone()),
         (Scalar::Float4, DataType::Float32) => Values::Float4(array.as_primitive::<Float32Type>().clone()),
         (Scalar::Float8, DataType::Float64) => Values::Float8(array.as_primitive::<Float64Type>().clone()),
-        (Scalar::Numeric, DataType::Decimal128(_, scale)) => {
-            Values::Decimal128(array.as_primitive::<Decimal128Type>().clone(), *scale)
-        }
-        (Scalar::Numeric, DataType::Decimal256(_, scale)) => {
-            Values::Decimal256(array.as_primitive::<Decimal256Type>().clone(), *scale)
-        }
+        (Scalar::Numeric, DataType::Decimal128(_, scale)) => Values::Decimal128(array.as_primitive::<Decimal128Type>().clone(), *scale),
+        (Scalar::Numeric, DataType::Decimal256(_, scale)) => Values::Decimal256(array.as_primitive::<Decimal256Type>().clone(), *scale),
         (Scalar::Bytea, DataType::Binary) => Values::Binary(array.as_binary().clone()),
         (Scalar::Bytea, DataType::LargeBinary) => Values::LargeBinary(array.as_binary().clone()),
         (Scalar::Bytea, DataType::BinaryView) => Values::BinaryView(array.as_binary_view().clone()),
         (Scalar::Bytea, DataType::FixedSizeBinary(_)) => Values::FixedBinary(array.as_fixed_size_binary().clone()),
         (Scalar::Uuid, DataType::FixedSizeBinary(16)) => Values::Uuid(array.as_fixed_size_binary().clone()),
         (Scalar::Date, DataType::Date32) => Values::Date(array.as_primitive::<Date32Type>().clone()),
-        (Scalar::Time, DataType::Time64(TimeUnit::Microsecond)) => {
-            Values::Time(array.as_primitive::<Time64MicrosecondType>().clone())
-        }
+        (Scalar::Time, DataType::Time64(TimeUnit::Microsecond)) => Values::Time(array.as_primitive::<Time64MicrosecondType>().clone()),
         (Scalar::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, _)) => {
             Values::Timestamp(array.as_primitive::<TimestampMicrosecondType>().clone())
         }
@@ -243,8 +223,5 @@ fn castable(from: &DataType, to: &DataType) -> bool {
 }
 
 pub(super) fn mismatch(data_type: &DataType, ty: PgType) -> SqlError {
-    SqlError::new(
-        SqlState::INTERNAL_ERROR,
-        format!("cannot encode Arrow type {data_type} as type {}", ty.display()),
-    )
+    SqlError::new(SqlState::INTERNAL_ERROR, format!("cannot encode Arrow type {data_type} as type {}", ty.display()))
 }

@@ -5,8 +5,8 @@
 use bytes::BufMut;
 
 use crate::calendar::{
-    Civil, DATE_INFINITY, DATE_NEGATIVE_INFINITY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND,
-    TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, civil_from_days, split_day, weekday,
+    Civil, DATE_INFINITY, DATE_NEGATIVE_INFINITY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, TIMESTAMP_INFINITY,
+    TIMESTAMP_NEGATIVE_INFINITY, civil_from_days, split_day, weekday,
 };
 use crate::encode::Scratch;
 use crate::settings::{DateFormat, DateOrder, DateStyle, OutputSettings};
@@ -55,9 +55,7 @@ pub(crate) fn write_timestamptz<W: BufMut>(micros: i64, settings: &OutputSetting
     let local = micros.saturating_add(i64::from(offset) * MICROS_PER_SECOND);
     let abbreviation = match settings.date_style.format {
         DateFormat::Iso => None,
-        DateFormat::Sql | DateFormat::Postgres | DateFormat::German => {
-            Some(settings.timezone.abbreviation_at_utc(micros))
-        }
+        DateFormat::Sql | DateFormat::Postgres | DateFormat::German => Some(settings.timezone.abbreviation_at_utc(micros)),
     };
     let zone = abbreviation.as_deref().map_or(Zone::Offset(offset), Zone::Abbreviation);
     let mut scratch = Scratch::new();

@@ -153,9 +153,7 @@ mod tests {
         for (value, text) in cases {
             assert_eq!(float8(value, 1), text);
         }
-        for (value, text) in
-            [(1e6, "1e+06"), (1e5, "100000"), (123_456.0, "123456"), (1_234_567.0, "1.234567e+06"), (0.1, "0.1")]
-        {
+        for (value, text) in [(1e6, "1e+06"), (1e5, "100000"), (123_456.0, "123456"), (1_234_567.0, "1.234567e+06"), (0.1, "0.1")] {
             assert_eq!(float4(value, 1), text);
         }
     }

@@ -123,13 +123,8 @@ fn push_verbose(fields: &Fields, out: &mut Scratch) {
     out.push(b'@');
     let mut first = true;
     let mut ago = false;
-    let parts = [
-        (fields.years, " year"),
-        (fields.months, " mon"),
-        (fields.days, " day"),
-        (fields.hours, " hour"),
-        (fields.minutes, " min"),
-    ];
+    let parts =
+        [(fields.years, " year"), (fields.months, " mon"), (fields.days, " day"), (fields.hours, " hour"), (fields.minutes, " min")];
     for (value, unit) in parts {
         if value == 0 {
             continue;

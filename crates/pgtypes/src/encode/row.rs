@@ -50,9 +50,8 @@ impl RowEncoder {
             );
             return Err(SqlError::new(SqlState::INTERNAL_ERROR, message));
         }
-        let count = i16::try_from(self.columns.len()).map_err(|_| {
-            SqlError::new(SqlState::TOO_MANY_COLUMNS, "a result can have at most 32767 columns")
-        })?;
+        let count = i16::try_from(self.columns.len())
+            .map_err(|_| SqlError::new(SqlState::TOO_MANY_COLUMNS, "a result can have at most 32767 columns"))?;
         let resolved = batch
             .columns()
             .iter()
@@ -71,13 +70,7 @@ impl RowEncoder {
         Ok(())
     }
 
-    fn encode_row(
-        &self,
-        columns: &[(Column, Format)],
-        count: i16,
-        row: usize,
-        out: &mut BytesMut,
-    ) -> Result<(), SqlError> {
+    fn encode_row(&self, columns: &[(Column, Format)], count: i16, row: usize, out: &mut BytesMut) -> Result<(), SqlError> {
         out.put_u8(b'D');
         let message_at = out.len();
         out.put_i32(0);

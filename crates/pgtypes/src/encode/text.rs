@@ -11,12 +11,7 @@ use crate::settings::{ByteaOutput, OutputSettings};
 
 impl Column {
     /// Appends the text of a value that is not null.
-    pub(crate) fn write_text<W: Output>(
-        &self,
-        row: usize,
-        settings: &OutputSettings,
-        out: &mut W,
-    ) -> Result<(), SqlError> {
+    pub(crate) fn write_text<W: Output>(&self, row: usize, settings: &OutputSettings, out: &mut W) -> Result<(), SqlError> {
         match &self.values {
             Values::Null => {}
             Values::Bool(values) => out.put_slice(if values.value(row) { b"t" } else { b"f" }),

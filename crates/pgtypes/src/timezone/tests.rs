@@ -38,10 +38,7 @@ fn names_of_the_setting() {
         assert_eq!(error.state, SqlState::INVALID_PARAMETER_VALUE);
         assert_eq!(error.message, format!("invalid value for parameter \"TimeZone\": \"{name}\""));
     }
-    assert_eq!(
-        TimeZone::from_name("+200").expect_err("too far").detail.as_deref(),
-        Some("UTC timezone offset is out of range.")
-    );
+    assert_eq!(TimeZone::from_name("+200").expect_err("too far").detail.as_deref(), Some("UTC timezone offset is out of range."));
 }
 
 #[test]

@@ -16,24 +16,14 @@ pub(super) fn limit(size: ByteSize) -> Result<u64, ConfigError> {
 }
 
 fn invalid(reason: &str) -> ConfigError {
-    ConfigError::Value {
-        key: "--memory-limit",
-        reason: reason.to_owned(),
-    }
+    ConfigError::Value { key: "--memory-limit", reason: reason.to_owned() }
 }
 
 /// The machine's memory, or the control group's limit when that is less.
 fn available() -> Option<u64> {
-    let machine = fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| memory_total(&text));
-    let groups = [
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    ];
-    let group = groups
-        .iter()
-        .find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
+    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory_total(&text));
+    let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let group = groups.iter().find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
     match (machine, group) {
         (Some(machine), Some(group)) => Some(machine.min(group)),
         (one, other) => one.or(other),
@@ -52,10 +42,7 @@ mod tests {
 
     #[test]
     fn meminfo_is_read() {
-        assert_eq!(
-            memory_total("MemTotal:       16384 kB\nMemFree: 1 kB\n"),
-            Some(16 << 20)
-        );
+        assert_eq!(memory_total("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16 << 20));
         assert_eq!(memory_total("nothing"), None);
         assert!(limit(ByteSize::Bytes(1)).is_err());
     }

@@ -26,10 +26,7 @@ impl ByteSize {
     pub fn bytes(self, key: &'static str) -> Result<u64, ConfigError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            Self::Percent(_) => Err(ConfigError::Value {
-                key,
-                reason: "a share of the memory has no meaning here".to_owned(),
-            }),
+            Self::Percent(_) => Err(ConfigError::Value { key, reason: "a share of the memory has no meaning here".to_owned() }),
         }
     }
 }
@@ -86,10 +83,7 @@ impl FromStr for Span {
             "h" => 3_600_000,
             _ => return Err(invalid()),
         };
-        number
-            .checked_mul(factor)
-            .map(|milliseconds| Self(Duration::from_millis(milliseconds)))
-            .ok_or_else(invalid)
+        number.checked_mul(factor).map(|milliseconds| Self(Duration::from_millis(milliseconds))).ok_or_else(invalid)
     }
 }
 

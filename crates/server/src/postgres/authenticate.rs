@@ -23,10 +23,7 @@ pub(crate) async fn authenticate(
     input: &mut Input,
     output: &mut Output,
 ) -> Result<Authenticated, Failure> {
-    let mut exchange = sessions
-        .exchange(user, binding)
-        .await
-        .map_err(|error| Failure::Fatal(masked(&error)))?;
+    let mut exchange = sessions.exchange(user, binding).await.map_err(|error| Failure::Fatal(masked(&error)))?;
     output.put(&Authentication::SASL(exchange.mechanisms()));
     output.flush().await?;
     let mut body = Body(password_message(input).await?);

@@ -34,13 +34,7 @@ enum Next {
 
 impl Conversation {
     pub(crate) fn new(session: Session, input: Input, output: Output, shutdown: Arc<Shutdown>) -> Self {
-        Self {
-            session,
-            input,
-            output,
-            shutdown,
-            skips_to_sync: false,
-        }
+        Self { session, input, output, shutdown, skips_to_sync: false }
     }
 
     /// Talks until the client leaves, is sent away or breaks the protocol.
@@ -97,12 +91,7 @@ impl Conversation {
     }
 
     async fn dispatch(&mut self, frame: Frame) -> Result<Next, Failure> {
-        if self.skips_to_sync
-            && matches!(
-                frame.tag,
-                b'Q' | b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'F' | b'd' | b'c' | b'f'
-            )
-        {
+        if self.skips_to_sync && matches!(frame.tag, b'Q' | b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'F' | b'd' | b'c' | b'f') {
             return Ok(Next::Continue);
         }
         let extended = matches!(frame.tag, b'P' | b'B' | b'D' | b'E' | b'C' | b'H');
@@ -140,18 +129,9 @@ impl Conversation {
         match message {
             Message::Query { text } => Box::pin(self.query(text)).await,
             Message::Parse { name, text, types } => Box::pin(self.parse(&name, text, &types)).await,
-            Message::Bind {
-                portal,
-                statement,
-                formats,
-                values,
-                result_formats,
-            } => self.bind(
-                &portal,
-                &statement,
-                &kura_session::Values { formats, values },
-                &result_formats,
-            ),
+            Message::Bind { portal, statement, formats, values, result_formats } => {
+                self.bind(&portal, &statement, &kura_session::Values { formats, values }, &result_formats)
+            }
             Message::Describe { target, name } => self.describe(target, &name),
             Message::Execute { portal, max_rows } => Box::pin(self.execute(&portal, max_rows)).await,
             Message::Close { target, name } => {
@@ -163,11 +143,7 @@ impl Conversation {
                 let message = "the function call protocol is not supported";
                 Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).into())
             }
-            Message::Sync
-            | Message::Terminate
-            | Message::CopyData(_)
-            | Message::CopyDone
-            | Message::CopyFail { .. } => Ok(()),
+            Message::Sync | Message::Terminate | Message::CopyData(_) | Message::CopyDone | Message::CopyFail { .. } => Ok(()),
         }
     }
 
@@ -214,10 +190,7 @@ impl Conversation {
 }
 
 pub(super) fn shutdown_error() -> SqlError {
-    SqlError::new(
-        SqlState::ADMIN_SHUTDOWN,
-        "terminating connection due to administrator command",
-    )
+    SqlError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
 }
 
 pub(super) fn input_failure(error: &InputError) -> Failure {

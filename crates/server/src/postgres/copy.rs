@@ -17,8 +17,7 @@ impl Conversation {
     /// Takes the client's data. Returns the command tag.
     pub(super) async fn copy_in(&mut self, mut copy: CopyIn) -> Result<String, Failure> {
         let columns = column_count(copy.columns());
-        self.output
-            .put(&CopyInResponse::new(TEXT, columns, vec![0; copy.columns()]));
+        self.output.put(&CopyInResponse::new(TEXT, columns, vec![0; copy.columns()]));
         self.output.flush().await?;
         loop {
             let frame = copy.interrupt().guard(self.input.frame()).await?;
@@ -44,8 +43,7 @@ impl Conversation {
     /// Sends a table's or query's data, one message per row. Returns the command tag.
     pub(super) async fn copy_out(&mut self, mut copy: CopyOut) -> Result<String, Failure> {
         let columns = column_count(copy.columns());
-        self.output
-            .put(&CopyOutResponse::new(TEXT, columns, vec![0; copy.columns()]));
+        self.output.put(&CopyOutResponse::new(TEXT, columns, vec![0; copy.columns()]));
         let quoting = copy.quoting();
         let Self { input, output, .. } = self;
         while let Some(mut chunk) = watched(input, copy.next()).await?? {
@@ -68,10 +66,7 @@ impl Conversation {
 /// Where the first row of a chunk of whole rows ends. `quoting`: quote and escape of csv, inside which a newline ends nothing.
 fn row_end(chunk: &Bytes, quoting: Option<(u8, u8)>) -> usize {
     let Some((quote, escape)) = quoting else {
-        return chunk
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(chunk.len(), |at| at + 1);
+        return chunk.iter().position(|byte| *byte == b'\n').map_or(chunk.len(), |at| at + 1);
     };
     let mut inside = false;
     let mut at = 0;
@@ -115,13 +110,7 @@ mod tests {
     #[test]
     fn rows_end_at_newlines_outside_quotes() {
         assert_eq!(rows("a\tb\nc\\nd\n", None), ["a\tb\n", "c\\nd\n"]);
-        assert_eq!(
-            rows("a,\"x\ny\"\nb,\"\"\"\n\"\n", Some((b'"', b'"'))),
-            ["a,\"x\ny\"\n", "b,\"\"\"\n\"\n"]
-        );
-        assert_eq!(
-            rows("\"x\\\"\ny\"\nz\n", Some((b'"', b'\\'))),
-            ["\"x\\\"\ny\"\n", "z\n"]
-        );
+        assert_eq!(rows("a,\"x\ny\"\nb,\"\"\"\n\"\n", Some((b'"', b'"'))), ["a,\"x\ny\"\n", "b,\"\"\"\n\"\n"]);
+        assert_eq!(rows("\"x\\\"\ny\"\nz\n", Some((b'"', b'\\'))), ["\"x\\\"\ny\"\n", "z\n"]);
     }
 }

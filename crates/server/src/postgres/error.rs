@@ -64,11 +64,7 @@ fn fields(error: &SqlError, severity: &str) -> Vec<(u8, String)> {
         (b'M', clean(&error.message)),
     ];
     let optional = [(b'D', &error.detail), (b'H', &error.hint), (b'W', &error.context)];
-    fields.extend(
-        optional
-            .into_iter()
-            .filter_map(|(code, text)| Some((code, clean(text.as_deref()?)))),
-    );
+    fields.extend(optional.into_iter().filter_map(|(code, text)| Some((code, clean(text.as_deref()?)))));
     fields.extend(error.position.map(|position| (b'P', position.to_string())));
     fields
 }
@@ -96,21 +92,10 @@ mod tests {
 
     #[test]
     fn every_field_is_sent_and_bugs_are_masked() {
-        let error = SqlError::new(SqlState::SYNTAX_ERROR, "syntax error at or near \"x\"")
-            .detail("d")
-            .hint("h")
-            .position(7)
-            .context("w");
+        let error = SqlError::new(SqlState::SYNTAX_ERROR, "syntax error at or near \"x\"").detail("d").hint("h").position(7).context("w");
         let response = response(&error, "ERROR", 1);
-        let text: String = response
-            .fields
-            .iter()
-            .map(|(code, value)| format!("{}={value};", char::from(*code)))
-            .collect();
-        assert_eq!(
-            text,
-            "S=ERROR;V=ERROR;C=42601;M=syntax error at or near \"x\";D=d;H=h;W=w;P=7;"
-        );
+        let text: String = response.fields.iter().map(|(code, value)| format!("{}={value};", char::from(*code))).collect();
+        assert_eq!(text, "S=ERROR;V=ERROR;C=42601;M=syntax error at or near \"x\";D=d;H=h;W=w;P=7;");
         let bug = SqlError::new(SqlState::INTERNAL_ERROR, "secret path /x");
         let response = super::response(&bug, "ERROR", 42);
         assert!(response.fields.iter().all(|(_, value)| !value.contains("secret")));

@@ -20,13 +20,7 @@ impl Conversation {
         Ok(())
     }
 
-    pub(super) fn bind(
-        &mut self,
-        portal: &str,
-        statement: &str,
-        values: &Values,
-        result_formats: &[i16],
-    ) -> Result<(), Failure> {
+    pub(super) fn bind(&mut self, portal: &str, statement: &str, values: &Values, result_formats: &[i16]) -> Result<(), Failure> {
         self.session.bind_portal(portal, statement, values, result_formats)?;
         self.output.put(&BindComplete::new());
         Ok(())
@@ -41,10 +35,7 @@ impl Conversation {
                 let formats = description.columns.as_ref().map_or(0, |columns| columns.len());
                 (description.columns, vec![Format::Text; formats])
             }
-            Target::Portal => self
-                .session
-                .describe_portal(name)?
-                .map_or((None, Vec::new()), |(columns, formats)| (Some(columns), formats)),
+            Target::Portal => self.session.describe_portal(name)?.map_or((None, Vec::new()), |(columns, formats)| (Some(columns), formats)),
         };
         match columns {
             Some(columns) => self.describe_rows(&columns, &formats),

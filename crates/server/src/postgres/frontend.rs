@@ -23,41 +23,18 @@ pub(crate) enum Target {
 /// A decoded message.
 #[derive(Clone, Debug)]
 pub(crate) enum Message {
-    Query {
-        text: String,
-    },
-    Parse {
-        name: String,
-        text: String,
-        types: Vec<u32>,
-    },
-    Bind {
-        portal: String,
-        statement: String,
-        formats: Vec<i16>,
-        values: Vec<Option<Bytes>>,
-        result_formats: Vec<i16>,
-    },
-    Describe {
-        target: Target,
-        name: String,
-    },
-    Execute {
-        portal: String,
-        max_rows: i32,
-    },
-    Close {
-        target: Target,
-        name: String,
-    },
+    Query { text: String },
+    Parse { name: String, text: String, types: Vec<u32> },
+    Bind { portal: String, statement: String, formats: Vec<i16>, values: Vec<Option<Bytes>>, result_formats: Vec<i16> },
+    Describe { target: Target, name: String },
+    Execute { portal: String, max_rows: i32 },
+    Close { target: Target, name: String },
     Flush,
     Sync,
     Terminate,
     CopyData(Bytes),
     CopyDone,
-    CopyFail {
-        message: String,
-    },
+    CopyFail { message: String },
     FunctionCall,
 }
 
@@ -81,11 +58,7 @@ pub(crate) fn decode(frame: Frame) -> Result<Message, Malformed> {
     let mut body = Body(frame.body);
     let message = match frame.tag {
         b'Q' => Message::Query { text: body.string()? },
-        b'P' => Message::Parse {
-            name: body.string()?,
-            text: body.string()?,
-            types: body.list(Body::u32)?,
-        },
+        b'P' => Message::Parse { name: body.string()?, text: body.string()?, types: body.list(Body::u32)? },
         b'B' => Message::Bind {
             portal: body.string()?,
             statement: body.string()?,
@@ -93,26 +66,15 @@ pub(crate) fn decode(frame: Frame) -> Result<Message, Malformed> {
             values: body.list(Body::value)?,
             result_formats: body.list(Body::i16)?,
         },
-        b'D' => Message::Describe {
-            target: body.target("DESCRIBE")?,
-            name: body.string()?,
-        },
-        b'C' => Message::Close {
-            target: body.target("CLOSE")?,
-            name: body.string()?,
-        },
-        b'E' => Message::Execute {
-            portal: body.string()?,
-            max_rows: body.i32()?,
-        },
+        b'D' => Message::Describe { target: body.target("DESCRIBE")?, name: body.string()? },
+        b'C' => Message::Close { target: body.target("CLOSE")?, name: body.string()? },
+        b'E' => Message::Execute { portal: body.string()?, max_rows: body.i32()? },
         b'H' => Message::Flush,
         b'S' => Message::Sync,
         b'X' => Message::Terminate,
         b'd' => Message::CopyData(std::mem::take(&mut body.0)),
         b'c' => Message::CopyDone,
-        b'f' => Message::CopyFail {
-            message: body.string()?,
-        },
+        b'f' => Message::CopyFail { message: body.string()? },
         b'F' => {
             body.0.clear();
             Message::FunctionCall
@@ -134,11 +96,7 @@ pub(crate) struct Body(pub(crate) Bytes);
 impl Body {
     /// A text ended by NUL.
     pub(crate) fn string(&mut self) -> Result<String, SqlError> {
-        let end = self
-            .0
-            .iter()
-            .position(|byte| *byte == 0)
-            .ok_or_else(|| invalid("invalid string in message"))?;
+        let end = self.0.iter().position(|byte| *byte == 0).ok_or_else(|| invalid("invalid string in message"))?;
         let bytes = self.0.split_to(end);
         self.0.advance(1);
         match std::str::from_utf8(&bytes) {
@@ -201,10 +159,7 @@ fn insufficient() -> SqlError {
 
 fn invalid_utf8(bytes: &[u8], error: &std::str::Utf8Error) -> SqlError {
     let start = error.valid_up_to();
-    let end = error
-        .error_len()
-        .map_or(bytes.len(), |length| start + length)
-        .min(start + 4);
+    let end = error.error_len().map_or(bytes.len(), |length| start + length).min(start + 4);
     let hex: Vec<String> = bytes[start..end].iter().map(|byte| format!("0x{byte:02x}")).collect();
     let message = format!("invalid byte sequence for encoding \"UTF8\": {}", hex.join(" "));
     SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, message)
@@ -215,10 +170,7 @@ mod tests {
     use super::*;
 
     fn refused(tag: u8, body: &'static [u8]) -> String {
-        match decode(Frame {
-            tag,
-            body: Bytes::from_static(body),
-        }) {
+        match decode(Frame { tag, body: Bytes::from_static(body) }) {
             Ok(message) => format!("{message:?}"),
             Err(Malformed::Refused(error)) => format!("{} {}", error.state.code(), error.message),
             Err(Malformed::Fatal(error)) => format!("fatal {} {}", error.state.code(), error.message),
@@ -228,23 +180,11 @@ mod tests {
     #[test]
     fn malformed_bodies_are_refused() {
         assert_eq!(refused(b'Q', b"select 1"), "08P01 invalid string in message");
-        assert_eq!(
-            refused(b'Q', b"select\xff\0"),
-            "22021 invalid byte sequence for encoding \"UTF8\": 0xff"
-        );
+        assert_eq!(refused(b'Q', b"select\xff\0"), "22021 invalid byte sequence for encoding \"UTF8\": 0xff");
         assert_eq!(refused(b'Q', b"select 1\0more"), "08P01 invalid message format");
-        assert_eq!(
-            refused(b'P', b"\0select\0\xff\xff\0\0"),
-            "08P01 insufficient data left in message"
-        );
-        assert_eq!(
-            refused(b'B', b"\0\0\0\0\0\x01\x7f\xff\xff\xff\0\0"),
-            "08P01 insufficient data left in message"
-        );
-        assert_eq!(
-            refused(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xfe\0\0"),
-            "08P01 insufficient data left in message"
-        );
+        assert_eq!(refused(b'P', b"\0select\0\xff\xff\0\0"), "08P01 insufficient data left in message");
+        assert_eq!(refused(b'B', b"\0\0\0\0\0\x01\x7f\xff\xff\xff\0\0"), "08P01 insufficient data left in message");
+        assert_eq!(refused(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xfe\0\0"), "08P01 insufficient data left in message");
         assert_eq!(refused(b'D', b"X\0"), "08P01 invalid DESCRIBE message subtype 88");
         assert_eq!(refused(b'E', b"\0\0"), "08P01 insufficient data left in message");
         assert_eq!(refused(b'~', b""), "fatal 08P01 invalid frontend message type 126");
@@ -253,23 +193,12 @@ mod tests {
     #[test]
     fn bind_is_read_whole() {
         let body = b"p\0s\0\0\x01\0\x01\0\x02\0\0\0\x01x\xff\xff\xff\xff\0\x01\0\0";
-        let Ok(Message::Bind {
-            portal,
-            statement,
-            formats,
-            values,
-            result_formats,
-        }) = decode(Frame {
-            tag: b'B',
-            body: Bytes::from_static(body),
-        })
+        let Ok(Message::Bind { portal, statement, formats, values, result_formats }) =
+            decode(Frame { tag: b'B', body: Bytes::from_static(body) })
         else {
             panic!("a Bind");
         };
-        assert_eq!(
-            (portal.as_str(), statement.as_str(), formats, result_formats),
-            ("p", "s", vec![1], vec![0])
-        );
+        assert_eq!((portal.as_str(), statement.as_str(), formats, result_formats), ("p", "s", vec![1], vec![0]));
         assert_eq!(values, [Some(Bytes::from_static(b"x")), None]);
     }
 }

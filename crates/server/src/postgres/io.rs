@@ -94,12 +94,7 @@ pub(crate) struct Input {
 
 impl Input {
     pub(crate) fn new(stream: ReadHalf<Stream>, limits: InputLimits) -> Self {
-        Self {
-            stream,
-            buffer: BytesMut::new(),
-            limits,
-            permit: None,
-        }
+        Self { stream, buffer: BytesMut::new(), limits, permit: None }
     }
 
     /// The next message. Can be dropped and called again without loss.
@@ -108,11 +103,7 @@ impl Input {
             if let Some(frame) = self.buffered()? {
                 return Ok(frame);
             }
-            let room = if self.buffer.len() >= AHEAD_BYTES {
-                self.buffer.len() / 2
-            } else {
-                8 * 1024
-            };
+            let room = if self.buffer.len() >= AHEAD_BYTES { self.buffer.len() / 2 } else { 8 * 1024 };
             self.buffer.reserve(room);
             match self.stream.read_buf(&mut self.buffer).await {
                 Ok(0) | Err(_) => return Err(InputError::Closed),
@@ -176,10 +167,7 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(stream: WriteHalf<Stream>) -> Self {
-        Self {
-            stream,
-            buffer: BytesMut::with_capacity(8 * 1024),
-        }
+        Self { stream, buffer: BytesMut::with_capacity(8 * 1024) }
     }
 
     /// Appends a message.

@@ -66,12 +66,8 @@ impl Conversation {
 
     /// Sends rows as they come, at most `limit`.
     pub(super) async fn send_rows(&mut self, rows: &mut Rows, limit: usize) -> Result<Sent, Failure> {
-        let columns: Vec<(PgType, Format)> = rows
-            .columns()
-            .iter()
-            .zip(rows.formats())
-            .map(|(column, format)| (column.ty, *format))
-            .collect();
+        let columns: Vec<(PgType, Format)> =
+            rows.columns().iter().zip(rows.formats()).map(|(column, format)| (column.ty, *format)).collect();
         let encoder = RowEncoder::new(columns, self.session.output_settings());
         let Self { input, output, .. } = self;
         let mut left = limit;
@@ -85,9 +81,7 @@ impl Conversation {
             while at < slice.rows.end {
                 let end = slice.rows.end.min(at + step);
                 let before = output.buffer.len();
-                encoder
-                    .encode(&slice.batch, at..end, &mut output.buffer)
-                    .inspect_err(|_| output.buffer.truncate(before))?;
+                encoder.encode(&slice.batch, at..end, &mut output.buffer).inspect_err(|_| output.buffer.truncate(before))?;
                 step = next_step(end - at, output.buffer.len() - before);
                 at = end;
                 if output.is_full() {

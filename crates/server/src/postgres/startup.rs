@@ -59,20 +59,12 @@ impl Startup {
 
     /// The answer to a client that asks for more than there is.
     pub(crate) fn negotiation(&self) -> Option<NegotiateProtocolVersion> {
-        let unknown: Vec<String> = self
-            .parameters
-            .keys()
-            .filter(|name| name.starts_with(PROTOCOL_OPTION))
-            .cloned()
-            .collect();
+        let unknown: Vec<String> = self.parameters.keys().filter(|name| name.starts_with(PROTOCOL_OPTION)).cloned().collect();
         if self.minor <= MINOR_MAX && unknown.is_empty() {
             return None;
         }
         let version = (3 << 16) | self.minor.min(MINOR_MAX);
-        Some(NegotiateProtocolVersion::new(
-            i32::try_from(version).expect("a small number"),
-            unknown,
-        ))
+        Some(NegotiateProtocolVersion::new(i32::try_from(version).expect("a small number"), unknown))
     }
 
     /// The settings asked for, in order: name and text.
@@ -85,20 +77,9 @@ impl Startup {
             None => Vec::new(),
         };
         // What the redshift driver sends of itself is no setting.
-        let no_settings = [
-            "user",
-            "database",
-            "options",
-            "replication",
-            "client_protocol_version",
-            "driver_version",
-            "os_version",
-            "plugin_name",
-        ];
-        let named = self
-            .parameters
-            .iter()
-            .filter(|(name, _)| !no_settings.contains(&name.as_str()) && !name.starts_with(PROTOCOL_OPTION));
+        let no_settings =
+            ["user", "database", "options", "replication", "client_protocol_version", "driver_version", "os_version", "plugin_name"];
+        let named = self.parameters.iter().filter(|(name, _)| !no_settings.contains(&name.as_str()) && !name.starts_with(PROTOCOL_OPTION));
         settings.extend(named.map(|(name, text)| (name.clone(), text.clone())));
         Ok(settings)
     }
@@ -183,12 +164,7 @@ fn startup(version: u32, mut body: Body) -> Result<Startup, SqlError> {
         let message = format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.{MINOR_MAX}");
         return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
-    let invalid = || {
-        SqlError::new(
-            SqlState::PROTOCOL_VIOLATION,
-            "invalid startup packet layout: expected terminator as last byte",
-        )
-    };
+    let invalid = || SqlError::new(SqlState::PROTOCOL_VIOLATION, "invalid startup packet layout: expected terminator as last byte");
     let mut parameters = BTreeMap::new();
     loop {
         let name = body.string().map_err(|_| invalid())?;
@@ -252,20 +228,9 @@ mod tests {
 
     #[test]
     fn options_are_split_as_postgres_splits_them() {
-        let settings =
-            command_line_settings(r"-c search_path=a,\ b --statement-timeout=5s -cTimeZone=UTC").expect("settings");
-        let pairs: Vec<(&str, &str)> = settings
-            .iter()
-            .map(|(name, text)| (name.as_str(), text.as_str()))
-            .collect();
-        assert_eq!(
-            pairs,
-            [
-                ("search_path", "a, b"),
-                ("statement_timeout", "5s"),
-                ("TimeZone", "UTC")
-            ]
-        );
+        let settings = command_line_settings(r"-c search_path=a,\ b --statement-timeout=5s -cTimeZone=UTC").expect("settings");
+        let pairs: Vec<(&str, &str)> = settings.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(pairs, [("search_path", "a, b"), ("statement_timeout", "5s"), ("TimeZone", "UTC")]);
         assert!(command_line_settings("-x").is_err());
         assert!(command_line_settings("-c").is_err());
     }
@@ -277,12 +242,7 @@ mod tests {
         assert!(ok.negotiation().is_none());
         assert!(startup(0x0003_0000, Body(Bytes::from_static(b"user\0kura\0"))).is_err());
         assert!(startup(0x0003_0000, Body(Bytes::from_static(b"user\0kura\0\0x"))).is_err());
-        assert!(
-            startup(0x0002_0000, Body(Bytes::from_static(b"\0")))
-                .expect_err("old")
-                .message
-                .contains("2.0")
-        );
+        assert!(startup(0x0002_0000, Body(Bytes::from_static(b"\0"))).expect_err("old").message.contains("2.0"));
         let newer = startup(0x0003_270f, Body(Bytes::from_static(b"_pq_.x\x001\0\0"))).expect("a packet");
         assert_eq!(newer.negotiation().expect("an answer").unsupported_options, ["_pq_.x"]);
         assert_eq!(newer.key_bytes(), 32);

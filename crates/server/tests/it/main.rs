@@ -32,9 +32,7 @@ async fn answer(port: u16, bytes: impl Into<Vec<u8>>) -> Vec<u8> {
     let bytes = bytes.into();
     let talk = move || {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connected");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(1)))
-            .expect("a timeout");
+        stream.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
         stream.write_all(&bytes).expect("sent");
         let mut answer = Vec::new();
         let mut piece = [0; 4096];

@@ -13,10 +13,7 @@ async fn a_server_tells_its_ports_and_its_health_and_stops() {
     let server = start(&config).await.expect("started");
     let ports = server.ports();
     let written = std::fs::read_to_string(folder.path().join("ports.json")).expect("the ports file");
-    assert_eq!(
-        written,
-        format!(r#"{{"postgres":{},"http":{}}}"#, ports.postgres, ports.http)
-    );
+    assert_eq!(written, format!(r#"{{"postgres":{},"http":{}}}"#, ports.postgres, ports.http));
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     for path in ["/health", "/health/live", "/health/ready"] {
         let health = text(ports.http, get(path)).await;
@@ -42,16 +39,7 @@ async fn an_address_in_use_stops_the_start_before_anything_is_made() {
     let other = TcpListener::bind("127.0.0.1:0").expect("a port");
     config.postgres_listen = other.local_addr().expect("its address");
     let error = start(&config).await.expect_err("in use");
-    assert!(
-        matches!(
-            error,
-            StartError::Listen {
-                flag: "--postgres-listen",
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, StartError::Listen { flag: "--postgres-listen", .. }), "{error:?}");
     assert!(!folder.path().join("data").exists());
 }
 

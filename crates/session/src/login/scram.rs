@@ -70,42 +70,22 @@ impl Verifier {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.bytes());
         let salt = hmac::sign(&key, user.as_bytes()).as_ref()[..SALT_BYTES].to_vec();
         let iterations = NonZeroU32::new(ITERATIONS).expect("not zero");
-        Self {
-            iterations,
-            salt,
-            stored_key: random_bytes(),
-            server_key: random_bytes(),
-        }
+        Self { iterations, salt, stored_key: random_bytes(), server_key: random_bytes() }
     }
 
     fn derive(password: &str, salt: Vec<u8>, iterations: NonZeroU32) -> Self {
         // As PostgreSQL: a password that SASLprep refuses is used as it is.
         let prepared = stringprep::saslprep(password).unwrap_or_else(|_| password.into());
         let mut salted = [0; 32];
-        pbkdf2::derive(
-            pbkdf2::PBKDF2_HMAC_SHA256,
-            iterations,
-            &salt,
-            prepared.as_bytes(),
-            &mut salted,
-        );
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, &salt, prepared.as_bytes(), &mut salted);
         let client_key = sign(&salted, b"Client Key");
-        Self {
-            iterations,
-            salt,
-            stored_key: hash(&client_key),
-            server_key: sign(&salted, b"Server Key"),
-        }
+        Self { iterations, salt, stored_key: hash(&client_key), server_key: sign(&salted, b"Server Key") }
     }
 }
 
 impl fmt::Display for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (salt, stored, server) = (
-            BASE64.encode(&self.salt),
-            BASE64.encode(self.stored_key),
-            BASE64.encode(self.server_key),
-        );
+        let (salt, stored, server) = (BASE64.encode(&self.salt), BASE64.encode(self.stored_key), BASE64.encode(self.server_key));
         write!(f, "SCRAM-SHA-256${}:{salt}${stored}:{server}", self.iterations)
     }
 }
@@ -138,17 +118,9 @@ impl Exchange {
     /// `binding`: the hash of the server's certificate when the connection is encrypted.
     pub(crate) fn new(user: &str, role: Option<Arc<Role>>, secret: &ServerSecret, binding: Option<Vec<u8>>) -> Self {
         let mock = Verifier::mock(secret, user);
-        let known = role
-            .as_ref()
-            .and_then(|role| Verifier::parse(role.verifier.as_deref()?));
+        let known = role.as_ref().and_then(|role| Verifier::parse(role.verifier.as_deref()?));
         let role = role.filter(|_| known.is_some());
-        Self {
-            user: user.to_owned(),
-            role,
-            verifier: known.unwrap_or(mock),
-            binding,
-            state: None,
-        }
+        Self { user: user.to_owned(), role, verifier: known.unwrap_or(mock), binding, state: None }
     }
 
     /// The mechanisms to offer, the best first.
@@ -164,52 +136,29 @@ impl Exchange {
     /// 08P01 for a malformed message, 28000 for a downgrade of channel binding.
     pub fn first(&mut self, mechanism: &str, message: &[u8]) -> Result<Vec<u8>, SqlError> {
         let text = std::str::from_utf8(message).map_err(|_| malformed("invalid UTF-8"))?;
-        let (flag, rest) = text
-            .split_once(',')
-            .ok_or_else(|| malformed("no channel binding flag"))?;
-        let (authzid, bare) = rest
-            .split_once(',')
-            .ok_or_else(|| malformed("no authorization identity"))?;
+        let (flag, rest) = text.split_once(',').ok_or_else(|| malformed("no channel binding flag"))?;
+        let (authzid, bare) = rest.split_once(',').ok_or_else(|| malformed("no authorization identity"))?;
         if !authzid.is_empty() {
-            return Err(SqlError::new(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "client uses authorization identity, but it is not supported",
-            ));
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, "client uses authorization identity, but it is not supported"));
         }
         let bound = self.check_binding_flag(mechanism, flag)?;
         let mut fields = bare.split(',');
         let user = fields.next().unwrap_or_default();
         if user.starts_with("m=") {
-            return Err(SqlError::new(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "client requires an unsupported SCRAM extension",
-            ));
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, "client requires an unsupported SCRAM extension"));
         }
         if !user.starts_with("n=") {
             return Err(malformed("no user name"));
         }
-        let client_nonce = fields
-            .next()
-            .and_then(|field| field.strip_prefix("r="))
-            .ok_or_else(|| malformed("no nonce"))?;
+        let client_nonce = fields.next().and_then(|field| field.strip_prefix("r=")).ok_or_else(|| malformed("no nonce"))?;
         let printable = client_nonce.bytes().all(|byte| (0x21..0x7f).contains(&byte));
         if client_nonce.is_empty() || client_nonce.len() > NONCE_BYTES_MAX || !printable {
             return Err(malformed("bad nonce"));
         }
         let nonce = format!("{client_nonce}{}", BASE64.encode(random_bytes::<NONCE_BYTES>()));
-        let server = format!(
-            "r={nonce},s={},i={}",
-            BASE64.encode(&self.verifier.salt),
-            self.verifier.iterations
-        );
+        let server = format!("r={nonce},s={},i={}", BASE64.encode(&self.verifier.salt), self.verifier.iterations);
         let gs2_header = format!("{flag},,");
-        self.state = Some(FirstMessages {
-            gs2_header,
-            client_bare: bare.to_owned(),
-            server: server.clone(),
-            nonce,
-            bound,
-        });
+        self.state = Some(FirstMessages { gs2_header, client_bare: bare.to_owned(), server: server.clone(), nonce, bound });
         Ok(server.into_bytes())
     }
 
@@ -222,14 +171,8 @@ impl Exchange {
         let text = std::str::from_utf8(message).map_err(|_| malformed("invalid UTF-8"))?;
         let (without_proof, proof) = text.rsplit_once(",p=").ok_or_else(|| malformed("no proof"))?;
         let mut fields = without_proof.split(',');
-        let binding = fields
-            .next()
-            .and_then(|field| field.strip_prefix("c="))
-            .ok_or_else(|| malformed("no channel binding"))?;
-        let nonce = fields
-            .next()
-            .and_then(|field| field.strip_prefix("r="))
-            .ok_or_else(|| malformed("no nonce"))?;
+        let binding = fields.next().and_then(|field| field.strip_prefix("c=")).ok_or_else(|| malformed("no channel binding"))?;
+        let nonce = fields.next().and_then(|field| field.strip_prefix("r=")).ok_or_else(|| malformed("no nonce"))?;
         if nonce != first.nonce {
             return Err(malformed("nonce does not match"));
         }
@@ -238,30 +181,18 @@ impl Exchange {
             expected.extend_from_slice(self.binding.as_deref().unwrap_or_default());
         }
         if !equal(binding.as_bytes(), BASE64.encode(expected).as_bytes()) {
-            return Err(SqlError::new(
-                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-                "SCRAM channel binding check failed",
-            ));
+            return Err(SqlError::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "SCRAM channel binding check failed"));
         }
-        let proof: [u8; 32] = BASE64
-            .decode(proof)
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(|| malformed("malformed proof"))?;
+        let proof: [u8; 32] =
+            BASE64.decode(proof).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| malformed("malformed proof"))?;
         let auth_message = format!("{},{},{without_proof}", first.client_bare, first.server);
         let right = self.proves(&proof, auth_message.as_bytes());
         match &self.role {
             Some(role) if right => {
                 let signature = sign(&self.verifier.server_key, auth_message.as_bytes());
-                Ok((
-                    format!("v={}", BASE64.encode(signature)).into_bytes(),
-                    Authenticated::new(Arc::clone(role)),
-                ))
+                Ok((format!("v={}", BASE64.encode(signature)).into_bytes(), Authenticated::new(Arc::clone(role))))
             }
-            _ => Err(SqlError::new(
-                SqlState::INVALID_PASSWORD,
-                format!("password authentication failed for user \"{}\"", self.user),
-            )),
+            _ => Err(SqlError::new(SqlState::INVALID_PASSWORD, format!("password authentication failed for user \"{}\"", self.user))),
         }
     }
 
@@ -302,10 +233,7 @@ fn sign(key: &[u8], message: &[u8]) -> [u8; 32] {
 }
 
 fn hash(bytes: &[u8]) -> [u8; 32] {
-    digest::digest(&digest::SHA256, bytes)
-        .as_ref()
-        .try_into()
-        .expect("a SHA-256 has 32 bytes")
+    digest::digest(&digest::SHA256, bytes).as_ref().try_into().expect("a SHA-256 has 32 bytes")
 }
 
 /// Compares in a time that depends on the lengths only.

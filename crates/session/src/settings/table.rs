@@ -64,49 +64,20 @@ pub struct Definition {
     pub description: &'static str,
 }
 
-const fn user(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    category: &'static str,
-    description: &'static str,
-) -> Definition {
-    Definition {
-        name,
-        kind,
-        default,
-        report: false,
-        access: Access::User,
-        category,
-        description,
-    }
+const fn user(name: &'static str, kind: Kind, default: &'static str, category: &'static str, description: &'static str) -> Definition {
+    Definition { name, kind, default, report: false, access: Access::User, category, description }
 }
 
 const fn fact(name: &'static str, default: &'static str, description: &'static str) -> Definition {
-    Definition {
-        name,
-        kind: Kind::Text,
-        default,
-        report: false,
-        access: Access::Internal,
-        category: PRESET,
-        description,
-    }
+    Definition { name, kind: Kind::Text, default, report: false, access: Access::Internal, category: PRESET, description }
 }
 
 const fn reported(definition: Definition) -> Definition {
-    Definition {
-        report: true,
-        ..definition
-    }
+    Definition { report: true, ..definition }
 }
 
 const fn milliseconds() -> Kind {
-    Kind::Integer {
-        min: 0,
-        max: 2_147_483_647,
-        milliseconds: true,
-    }
+    Kind::Integer { min: 0, max: 2_147_483_647, milliseconds: true }
 }
 
 const PRESET: &str = "Preset Options";
@@ -118,9 +89,7 @@ const ON: Kind = Kind::Enum(&["on"]);
 const OFF: Kind = Kind::Enum(&["off"]);
 const C_LOCALE: Kind = Kind::Enum(&["C", "POSIX"]);
 const ISOLATION: Kind = Kind::Enum(&["repeatable read", "read committed", "read uncommitted"]);
-const MESSAGES: Kind = Kind::Enum(&[
-    "debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error",
-]);
+const MESSAGES: Kind = Kind::Enum(&["debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error"]);
 
 /// Every setting, sorted by lower-case name.
 pub static TABLE: &[Definition] = &[
@@ -131,48 +100,12 @@ pub static TABLE: &[Definition] = &[
         "Reporting and Logging / What to Log",
         "Sets the application name to be reported in statistics and logs.",
     )),
-    user(
-        "array_nulls",
-        ON,
-        "on",
-        COMPATIBLE,
-        "Enable input of NULL elements in arrays.",
-    ),
-    user(
-        "bytea_output",
-        Kind::Enum(&["escape", "hex"]),
-        "hex",
-        BEHAVIOUR,
-        "Sets the output format for bytea.",
-    ),
-    reported(user(
-        "client_encoding",
-        Kind::Encoding,
-        "UTF8",
-        LOCALE,
-        "Sets the client's character set encoding.",
-    )),
-    user(
-        "client_min_messages",
-        MESSAGES,
-        "notice",
-        BEHAVIOUR,
-        "Sets the message levels that are sent to the client.",
-    ),
-    reported(user(
-        "DateStyle",
-        Kind::DateStyle,
-        "ISO, MDY",
-        LOCALE,
-        "Sets the display format for date and time values.",
-    )),
-    user(
-        "default_transaction_deferrable",
-        OFF,
-        "off",
-        BEHAVIOUR,
-        "Sets the default deferrable status of new transactions.",
-    ),
+    user("array_nulls", ON, "on", COMPATIBLE, "Enable input of NULL elements in arrays."),
+    user("bytea_output", Kind::Enum(&["escape", "hex"]), "hex", BEHAVIOUR, "Sets the output format for bytea."),
+    reported(user("client_encoding", Kind::Encoding, "UTF8", LOCALE, "Sets the client's character set encoding.")),
+    user("client_min_messages", MESSAGES, "notice", BEHAVIOUR, "Sets the message levels that are sent to the client."),
+    reported(user("DateStyle", Kind::DateStyle, "ISO, MDY", LOCALE, "Sets the display format for date and time values.")),
+    user("default_transaction_deferrable", OFF, "off", BEHAVIOUR, "Sets the default deferrable status of new transactions."),
     user(
         "default_transaction_isolation",
         ISOLATION,
@@ -180,20 +113,10 @@ pub static TABLE: &[Definition] = &[
         BEHAVIOUR,
         "Sets the transaction isolation level of each new transaction.",
     ),
-    reported(user(
-        "default_transaction_read_only",
-        Kind::Bool,
-        "off",
-        BEHAVIOUR,
-        "Sets the default read-only status of new transactions.",
-    )),
+    reported(user("default_transaction_read_only", Kind::Bool, "off", BEHAVIOUR, "Sets the default read-only status of new transactions.")),
     user(
         "extra_float_digits",
-        Kind::Integer {
-            min: -15,
-            max: 3,
-            milliseconds: false,
-        },
+        Kind::Integer { min: -15, max: 3, milliseconds: false },
         "1",
         LOCALE,
         "Sets the number of digits displayed for floating-point values.",
@@ -212,16 +135,8 @@ pub static TABLE: &[Definition] = &[
         BEHAVIOUR,
         "Sets the maximum allowed idle time between queries, when not in a transaction.",
     ),
-    reported(fact(
-        "in_hot_standby",
-        "off",
-        "Shows whether hot standby is currently active.",
-    )),
-    reported(fact(
-        "integer_datetimes",
-        "on",
-        "Shows whether datetimes are integer based.",
-    )),
+    reported(fact("in_hot_standby", "off", "Shows whether hot standby is currently active.")),
+    reported(fact("integer_datetimes", "on", "Shows whether datetimes are integer based.")),
     reported(user(
         "IntervalStyle",
         Kind::Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]),
@@ -229,52 +144,14 @@ pub static TABLE: &[Definition] = &[
         LOCALE,
         "Sets the display format for interval values.",
     )),
-    reported(fact(
-        "is_superuser",
-        "off",
-        "Shows whether the current user is a superuser.",
-    )),
+    reported(fact("is_superuser", "off", "Shows whether the current user is a superuser.")),
     fact("lc_collate", "C", "Shows the collation order locale."),
-    fact(
-        "lc_ctype",
-        "C",
-        "Shows the character classification and case conversion locale.",
-    ),
-    user(
-        "lc_messages",
-        C_LOCALE,
-        "C",
-        LOCALE,
-        "Sets the language in which messages are displayed.",
-    ),
-    user(
-        "lc_monetary",
-        C_LOCALE,
-        "C",
-        LOCALE,
-        "Sets the locale for formatting monetary amounts.",
-    ),
-    user(
-        "lc_numeric",
-        C_LOCALE,
-        "C",
-        LOCALE,
-        "Sets the locale for formatting numbers.",
-    ),
-    user(
-        "lc_time",
-        C_LOCALE,
-        "C",
-        LOCALE,
-        "Sets the locale for formatting date and time values.",
-    ),
-    user(
-        "lock_timeout",
-        milliseconds(),
-        "0",
-        BEHAVIOUR,
-        "Sets the maximum allowed duration of any wait for a lock.",
-    ),
+    fact("lc_ctype", "C", "Shows the character classification and case conversion locale."),
+    user("lc_messages", C_LOCALE, "C", LOCALE, "Sets the language in which messages are displayed."),
+    user("lc_monetary", C_LOCALE, "C", LOCALE, "Sets the locale for formatting monetary amounts."),
+    user("lc_numeric", C_LOCALE, "C", LOCALE, "Sets the locale for formatting numbers."),
+    user("lc_time", C_LOCALE, "C", LOCALE, "Sets the locale for formatting date and time values."),
+    user("lock_timeout", milliseconds(), "0", BEHAVIOUR, "Sets the maximum allowed duration of any wait for a lock."),
     fact("max_identifier_length", "63", "Shows the maximum identifier length."),
     fact("max_index_keys", "32", "Shows the maximum number of index keys."),
     user(
@@ -284,13 +161,7 @@ pub static TABLE: &[Definition] = &[
         "Connections and Authentication / Authentication",
         "Chooses the algorithm for encrypting passwords.",
     ),
-    user(
-        "role",
-        Kind::Enum(&["none"]),
-        "none",
-        "Ungrouped",
-        "Sets the current role.",
-    ),
+    user("role", Kind::Enum(&["none"]), "none", "Ungrouped", "Sets the current role."),
     user(
         "search_path",
         Kind::SearchPath,
@@ -298,32 +169,12 @@ pub static TABLE: &[Definition] = &[
         BEHAVIOUR,
         "Sets the schema search order for names that are not schema-qualified.",
     ),
-    reported(fact(
-        "server_encoding",
-        "UTF8",
-        "Shows the server (database) character set encoding.",
-    )),
+    reported(fact("server_encoding", "UTF8", "Shows the server (database) character set encoding.")),
     reported(fact("server_version", SERVER_VERSION, "Shows the server version.")),
-    fact(
-        "server_version_num",
-        SERVER_VERSION_NUM,
-        "Shows the server version as an integer.",
-    ),
+    fact("server_version_num", SERVER_VERSION_NUM, "Shows the server version as an integer."),
     reported(fact("session_authorization", "", "Shows the session user name.")),
-    reported(user(
-        "standard_conforming_strings",
-        ON,
-        "on",
-        COMPATIBLE,
-        "Causes '...' strings to treat backslashes literally.",
-    )),
-    user(
-        "statement_timeout",
-        milliseconds(),
-        "0",
-        BEHAVIOUR,
-        "Sets the maximum allowed duration of any statement.",
-    ),
+    reported(user("standard_conforming_strings", ON, "on", COMPATIBLE, "Causes '...' strings to treat backslashes literally.")),
+    user("statement_timeout", milliseconds(), "0", BEHAVIOUR, "Sets the maximum allowed duration of any statement."),
     user(
         "synchronous_commit",
         Kind::Enum(&["on", "local"]),
@@ -331,13 +182,7 @@ pub static TABLE: &[Definition] = &[
         "Write-Ahead Log / Settings",
         "Sets the current transaction's synchronization level.",
     ),
-    reported(user(
-        "TimeZone",
-        Kind::TimeZone,
-        "UTC",
-        LOCALE,
-        "Sets the time zone for displaying and interpreting time stamps.",
-    )),
+    reported(user("TimeZone", Kind::TimeZone, "UTC", LOCALE, "Sets the time zone for displaying and interpreting time stamps.")),
     user(
         "transaction_deferrable",
         OFF,
@@ -345,27 +190,13 @@ pub static TABLE: &[Definition] = &[
         BEHAVIOUR,
         "Whether to defer a read-only serializable transaction until it can be executed with no possible serialization failures.",
     ),
-    user(
-        "transaction_isolation",
-        ISOLATION,
-        "repeatable read",
-        BEHAVIOUR,
-        "Sets the current transaction's isolation level.",
-    ),
-    user(
-        "transaction_read_only",
-        Kind::Bool,
-        "off",
-        BEHAVIOUR,
-        "Sets the current transaction's read-only status.",
-    ),
+    user("transaction_isolation", ISOLATION, "repeatable read", BEHAVIOUR, "Sets the current transaction's isolation level."),
+    user("transaction_read_only", Kind::Bool, "off", BEHAVIOUR, "Sets the current transaction's read-only status."),
 ];
 
 /// Position in [`TABLE`] of a setting, by name without regard to case.
 pub fn position(name: &str) -> Option<usize> {
-    TABLE
-        .iter()
-        .position(|definition| definition.name.eq_ignore_ascii_case(name))
+    TABLE.iter().position(|definition| definition.name.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -375,12 +206,7 @@ mod tests {
     #[test]
     fn sorted_and_unique() {
         for pair in TABLE.windows(2) {
-            assert!(
-                pair[0].name.to_lowercase() < pair[1].name.to_lowercase(),
-                "{} before {}",
-                pair[0].name,
-                pair[1].name
-            );
+            assert!(pair[0].name.to_lowercase() < pair[1].name.to_lowercase(), "{} before {}", pair[0].name, pair[1].name);
         }
     }
 

@@ -7,22 +7,14 @@ fn fresh() -> Settings {
 }
 
 fn set(settings: &mut Settings, name: &str, text: &str) -> Result<String, String> {
-    settings
-        .set(name, &[text.to_owned()], false)
-        .map_err(|error| format!("{}: {}", error.state.code(), error.message))
+    settings.set(name, &[text.to_owned()], false).map_err(|error| format!("{}: {}", error.state.code(), error.message))
 }
 
 #[test]
 fn unknown_names_and_facts_are_refused() {
     let mut settings = fresh();
-    assert_eq!(
-        set(&mut settings, "work_mem", "4MB"),
-        Err("42704: unrecognized configuration parameter \"work_mem\"".to_owned())
-    );
-    assert_eq!(
-        set(&mut settings, "server_version", "9"),
-        Err("55P02: parameter \"server_version\" cannot be changed".to_owned())
-    );
+    assert_eq!(set(&mut settings, "work_mem", "4MB"), Err("42704: unrecognized configuration parameter \"work_mem\"".to_owned()));
+    assert_eq!(set(&mut settings, "server_version", "9"), Err("55P02: parameter \"server_version\" cannot be changed".to_owned()));
     assert!(settings.require("nonsense").is_err());
 }
 
@@ -33,71 +25,27 @@ fn values_in_postgres_words() {
         ("statement_timeout", "5min", Ok("5min")),
         ("statement_timeout", "1500", Ok("1500ms")),
         ("statement_timeout", "90s", Ok("90s")),
-        (
-            "statement_timeout",
-            "-1",
-            Err("22023: -1 ms is outside the valid range for parameter \"statement_timeout\" (0 .. 2147483647)"),
-        ),
-        (
-            "statement_timeout",
-            "5 parsecs",
-            Err("22023: invalid value for parameter \"statement_timeout\": \"5 parsecs\""),
-        ),
+        ("statement_timeout", "-1", Err("22023: -1 ms is outside the valid range for parameter \"statement_timeout\" (0 .. 2147483647)")),
+        ("statement_timeout", "5 parsecs", Err("22023: invalid value for parameter \"statement_timeout\": \"5 parsecs\"")),
         ("extra_float_digits", "3", Ok("3")),
-        (
-            "extra_float_digits",
-            "9",
-            Err("22023: 9 is outside the valid range for parameter \"extra_float_digits\" (-15 .. 3)"),
-        ),
+        ("extra_float_digits", "9", Err("22023: 9 is outside the valid range for parameter \"extra_float_digits\" (-15 .. 3)")),
         ("default_transaction_read_only", "t", Ok("on")),
-        (
-            "default_transaction_read_only",
-            "maybe",
-            Err("22023: parameter \"default_transaction_read_only\" requires a Boolean value"),
-        ),
+        ("default_transaction_read_only", "maybe", Err("22023: parameter \"default_transaction_read_only\" requires a Boolean value")),
         ("bytea_output", "HEX", Ok("hex")),
-        (
-            "bytea_output",
-            "base64",
-            Err("22023: invalid value for parameter \"bytea_output\": \"base64\""),
-        ),
+        ("bytea_output", "base64", Err("22023: invalid value for parameter \"bytea_output\": \"base64\"")),
         ("standard_conforming_strings", "true", Ok("on")),
-        (
-            "standard_conforming_strings",
-            "off",
-            Err("22023: invalid value for parameter \"standard_conforming_strings\": \"off\""),
-        ),
+        ("standard_conforming_strings", "off", Err("22023: invalid value for parameter \"standard_conforming_strings\": \"off\"")),
         ("client_encoding", "utf-8", Ok("UTF8")),
         ("client_encoding", "unicode", Ok("UTF8")),
-        (
-            "client_encoding",
-            "LATIN1",
-            Err("0A000: conversion between LATIN1 and UTF8 is not supported"),
-        ),
-        (
-            "client_encoding",
-            "klingon",
-            Err("22023: invalid value for parameter \"client_encoding\": \"klingon\""),
-        ),
+        ("client_encoding", "LATIN1", Err("0A000: conversion between LATIN1 and UTF8 is not supported")),
+        ("client_encoding", "klingon", Err("22023: invalid value for parameter \"client_encoding\": \"klingon\"")),
         ("datestyle", "dmy", Ok("ISO, DMY")),
         ("datestyle", "SQL", Ok("SQL, DMY")),
         ("datestyle", "iso, mdy", Ok("ISO, MDY")),
-        (
-            "datestyle",
-            "iso, sql",
-            Err("22023: invalid value for parameter \"DateStyle\": \"iso, sql\""),
-        ),
+        ("datestyle", "iso, sql", Err("22023: invalid value for parameter \"DateStyle\": \"iso, sql\"")),
         ("timezone", "Asia/Tokyo", Ok("Asia/Tokyo")),
-        (
-            "timezone",
-            "Mars/Olympus",
-            Err("22023: invalid value for parameter \"TimeZone\": \"Mars/Olympus\""),
-        ),
-        (
-            "default_transaction_isolation",
-            "serializable",
-            Err("0A000: transaction isolation level \"serializable\" is not supported"),
-        ),
+        ("timezone", "Mars/Olympus", Err("22023: invalid value for parameter \"TimeZone\": \"Mars/Olympus\"")),
+        ("default_transaction_isolation", "serializable", Err("0A000: transaction isolation level \"serializable\" is not supported")),
     ];
     for (name, text, expected) in cases {
         let expected = expected.map(str::to_owned).map_err(str::to_owned);
@@ -109,14 +57,10 @@ fn values_in_postgres_words() {
 fn search_path_is_a_list() {
     let mut settings = fresh();
     assert_eq!(settings.search_path("ana"), ["ana", "public"]);
-    settings
-        .set("search_path", &["demo".to_owned(), "My Schema".to_owned()], false)
-        .expect("two names");
+    settings.set("search_path", &["demo".to_owned(), "My Schema".to_owned()], false).expect("two names");
     assert_eq!(settings.show("search_path").as_deref(), Some("demo, \"My Schema\""));
     assert_eq!(settings.search_path("ana"), ["demo", "My Schema"]);
-    settings
-        .set_text("search_path", "A, \"b\"", false)
-        .expect("one text with a list");
+    settings.set_text("search_path", "A, \"b\"", false).expect("one text with a list");
     assert_eq!(settings.search_path("ana"), ["a", "b"]);
     settings.set_text("search_path", "", false).expect("an empty list");
     assert_eq!(settings.search_path("ana"), Vec::<String>::new());
@@ -126,19 +70,13 @@ fn search_path_is_a_list() {
 fn local_ends_with_the_transaction_and_rollback_undoes_all() {
     let mut settings = fresh();
     settings.begin();
-    settings
-        .set("TimeZone", &["Asia/Tokyo".to_owned()], true)
-        .expect("a zone");
-    settings
-        .set("extra_float_digits", &["0".to_owned()], false)
-        .expect("a number");
+    settings.set("TimeZone", &["Asia/Tokyo".to_owned()], true).expect("a zone");
+    settings.set("extra_float_digits", &["0".to_owned()], false).expect("a number");
     settings.commit();
     assert_eq!(settings.show("timezone").as_deref(), Some("UTC"));
     assert_eq!(settings.show("extra_float_digits").as_deref(), Some("0"));
     settings.begin();
-    settings
-        .set("extra_float_digits", &["2".to_owned()], false)
-        .expect("a number");
+    settings.set("extra_float_digits", &["2".to_owned()], false).expect("a number");
     settings.set("my.own", &["x".to_owned()], false).expect("a custom name");
     settings.rollback();
     assert_eq!(settings.show("extra_float_digits").as_deref(), Some("0"));
@@ -162,9 +100,7 @@ fn characteristics_follow_the_defaults() {
     set(&mut settings, "default_transaction_read_only", "on").expect("a Boolean");
     assert!(settings.is_on("transaction_read_only"));
     settings.begin();
-    settings
-        .set("transaction_read_only", &["off".to_owned()], true)
-        .expect("a Boolean");
+    settings.set("transaction_read_only", &["off".to_owned()], true).expect("a Boolean");
     assert!(!settings.is_on("transaction_read_only"));
     settings.commit();
     assert!(settings.is_on("transaction_read_only"));

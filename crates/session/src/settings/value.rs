@@ -17,36 +17,22 @@ const NAME_BYTES_MAX: usize = 63;
 /// 22023 with PostgreSQL's message when the setting does not take it.
 pub(crate) fn canonical(definition: &Definition, text: &str) -> Result<String, SqlError> {
     if text.len() > VALUE_BYTES_MAX {
-        return Err(SqlError::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            format!("value for parameter \"{}\" is too long", definition.name),
-        ));
+        return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("value for parameter \"{}\" is too long", definition.name)));
     }
     match definition.kind {
-        Kind::Bool => boolean(text)
-            .map(|on| if on { "on".to_owned() } else { "off".to_owned() })
-            .ok_or_else(|| {
-                SqlError::new(
-                    SqlState::INVALID_PARAMETER_VALUE,
-                    format!("parameter \"{}\" requires a Boolean value", definition.name),
-                )
-            }),
+        Kind::Bool => boolean(text).map(|on| if on { "on".to_owned() } else { "off".to_owned() }).ok_or_else(|| {
+            SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("parameter \"{}\" requires a Boolean value", definition.name))
+        }),
         Kind::Integer { min, max, milliseconds } => integer(definition, text, min, max, milliseconds),
         Kind::Enum(words) => word(definition, text, words),
         Kind::Text if definition.name == "application_name" => Ok(printable(text)),
         Kind::Text => Ok(text.to_owned()),
         Kind::SearchPath => {
             let names = identifiers(text).ok_or_else(|| invalid(definition, text).detail("List syntax is invalid."))?;
-            Ok(names
-                .iter()
-                .map(|name| quote_identifier(name))
-                .collect::<Vec<_>>()
-                .join(", "))
+            Ok(names.iter().map(|name| quote_identifier(name)).collect::<Vec<_>>().join(", "))
         }
         Kind::DateStyle => date_style(definition, text, DateStyle::default()),
-        Kind::TimeZone => TimeZone::from_name(text.trim())
-            .map(|zone| zone.name().to_owned())
-            .map_err(|_| invalid(definition, text)),
+        Kind::TimeZone => TimeZone::from_name(text.trim()).map(|zone| zone.name().to_owned()).map_err(|_| invalid(definition, text)),
         Kind::Encoding => encoding(definition, text),
     }
 }
@@ -62,17 +48,8 @@ pub(crate) fn shown(definition: &Definition, value: &str) -> String {
     if number == 0 {
         return "0".to_owned();
     }
-    let units = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "min"),
-        (1_000, "s"),
-        (1, "ms"),
-    ];
-    let (size, unit) = units
-        .into_iter()
-        .find(|(size, _)| number % size == 0)
-        .expect("one divides everything");
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")];
+    let (size, unit) = units.into_iter().find(|(size, _)| number % size == 0).expect("one divides everything");
     format!("{}{unit}", number / size)
 }
 
@@ -117,14 +94,8 @@ fn identifier(text: &str) -> Option<(String, &str)> {
 /// The name, quoted where PostgreSQL's `quote_ident` would.
 pub(crate) fn quote_identifier(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    }
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 pub(crate) fn boolean(text: &str) -> Option<bool> {
@@ -140,43 +111,29 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
 }
 
 fn invalid(definition: &Definition, text: &str) -> SqlError {
-    SqlError::new(
-        SqlState::INVALID_PARAMETER_VALUE,
-        format!("invalid value for parameter \"{}\": \"{text}\"", definition.name),
-    )
+    SqlError::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid value for parameter \"{}\": \"{text}\"", definition.name))
 }
 
 fn word(definition: &Definition, text: &str, words: &[&str]) -> Result<String, SqlError> {
-    let found = words
-        .iter()
-        .find(|word| word.eq_ignore_ascii_case(text.trim()))
-        .copied();
+    let found = words.iter().find(|word| word.eq_ignore_ascii_case(text.trim())).copied();
     // A setting of which only one of on and off can be had takes every spelling of it.
     let found = found.or_else(|| {
         let on = boolean(text)?;
-        words
-            .iter()
-            .find(|word| **word == if on { "on" } else { "off" })
-            .copied()
+        words.iter().find(|word| **word == if on { "on" } else { "off" }).copied()
     });
     if let Some(word) = found {
         return Ok(word.to_owned());
     }
     if definition.name.ends_with("transaction_isolation") && text.trim().eq_ignore_ascii_case("serializable") {
-        return Err(SqlError::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "transaction isolation level \"serializable\" is not supported",
-        )
-        .hint("Use REPEATABLE READ, which is snapshot isolation over the whole catalog."));
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, "transaction isolation level \"serializable\" is not supported")
+            .hint("Use REPEATABLE READ, which is snapshot isolation over the whole catalog."));
     }
     Err(invalid(definition, text).hint(format!("Available values: {}.", words.join(", "))))
 }
 
 fn integer(definition: &Definition, text: &str, min: i64, max: i64, milliseconds: bool) -> Result<String, SqlError> {
     let trimmed = text.trim();
-    let split = trimmed
-        .find(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E')
-        .unwrap_or(trimmed.len());
+    let split = trimmed.find(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E').unwrap_or(trimmed.len());
     let (digits, unit) = (trimmed[..split].trim(), trimmed[split..].trim());
     let factor = match (milliseconds, unit) {
         (_, "") | (true, "ms") => 1.0,
@@ -191,11 +148,7 @@ fn integer(definition: &Definition, text: &str, min: i64, max: i64, milliseconds
         }
         (false, _) => return Err(invalid(definition, text)),
     };
-    let number: f64 = digits
-        .parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite())
-        .ok_or_else(|| invalid(definition, text))?;
+    let number: f64 = digits.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| invalid(definition, text))?;
     let number = (number * factor).round_ties_even();
     if !(-2_147_483_648.0..=2_147_483_647.0).contains(&number) {
         return Err(invalid(definition, text).hint("Value exceeds integer range."));
@@ -203,10 +156,7 @@ fn integer(definition: &Definition, text: &str, min: i64, max: i64, milliseconds
     let number = number as i64;
     if number < min || number > max {
         let unit = if milliseconds { " ms" } else { "" };
-        let message = format!(
-            "{number}{unit} is outside the valid range for parameter \"{}\" ({min} .. {max})",
-            definition.name
-        );
+        let message = format!("{number}{unit} is outside the valid range for parameter \"{}\" ({min} .. {max})", definition.name);
         return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
     }
     Ok(number.to_string())
@@ -215,11 +165,7 @@ fn integer(definition: &Definition, text: &str, min: i64, max: i64, milliseconds
 fn printable(text: &str) -> String {
     let mut name = String::with_capacity(text.len().min(NAME_BYTES_MAX));
     for byte in text.bytes().take(NAME_BYTES_MAX) {
-        name.push(if (0x20..0x7f).contains(&byte) {
-            char::from(byte)
-        } else {
-            '?'
-        });
+        name.push(if (0x20..0x7f).contains(&byte) { char::from(byte) } else { '?' });
     }
     name
 }
@@ -229,10 +175,7 @@ pub(crate) fn date_style(definition: &Definition, text: &str, in_force: DateStyl
     if let Some(style) = in_force.parse(text) {
         return Ok(style.name().to_owned());
     }
-    let unknown = text
-        .split(',')
-        .map(str::trim)
-        .find(|word| in_force.parse(word).is_none());
+    let unknown = text.split(',').map(str::trim).find(|word| in_force.parse(word).is_none());
     Err(invalid(definition, text).detail(match unknown {
         Some(word) => format!("Unrecognized key word: \"{word}\"."),
         None => "Conflicting \"datestyle\" specifications.".to_owned(),
@@ -240,11 +183,7 @@ pub(crate) fn date_style(definition: &Definition, text: &str, in_force: DateStyl
 }
 
 fn encoding(definition: &Definition, text: &str) -> Result<String, SqlError> {
-    let key: String = text
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
+    let key: String = text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     match key.as_str() {
         "utf8" | "unicode" => Ok("UTF8".to_owned()),
         // Bytes pass unchanged, which is what PostgreSQL does for this pair of encodings.

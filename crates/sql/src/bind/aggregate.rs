@@ -4,7 +4,9 @@ use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::{Expr, SortExpr, lit};
-use datafusion::sql::sqlparser::ast::{self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList};
+use datafusion::sql::sqlparser::ast::{
+    self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+};
 use kura_functions::{Aggregate, aggregate_functions};
 use kura_pgtypes::{PgType, SqlState};
 
@@ -24,7 +26,13 @@ pub(crate) struct AggregateParts {
 
 impl Binder<'_> {
     /// An aggregate in a query's own list: collected, and replaced by the column of its result.
-    pub(crate) fn aggregate_call(&self, name: &str, call: &ast::Function, list: Option<&FunctionArgumentList>, at: At<'_>) -> Result<Typed> {
+    pub(crate) fn aggregate_call(
+        &self,
+        name: &str,
+        call: &ast::Function,
+        list: Option<&FunctionArgumentList>,
+        at: At<'_>,
+    ) -> Result<Typed> {
         match at.clause {
             Clause::Select | Clause::Having | Clause::OrderBy | Clause::Qualify | Clause::Window => {}
             Clause::Aggregate => return Err(Error::new(SqlState::GROUPING_ERROR, "aggregate function calls cannot be nested")),
@@ -121,7 +129,10 @@ impl Binder<'_> {
         let types: Vec<PgType> = arguments.iter().map(|a| a.ty).collect();
         match choose_shape(&shapes, &types) {
             Ok(index) => candidates.get(index).copied().ok_or_else(|| missing(name, arguments)),
-            Err(true) => Err(Error::new(SqlState::AMBIGUOUS_FUNCTION, format!("function {} is not unique", super::function::signature(name, arguments)))),
+            Err(true) => Err(Error::new(
+                SqlState::AMBIGUOUS_FUNCTION,
+                format!("function {} is not unique", super::function::signature(name, arguments)),
+            )),
             Err(false) => Err(missing(name, arguments)),
         }
     }

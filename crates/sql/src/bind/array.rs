@@ -121,7 +121,11 @@ impl Binder<'_> {
         }
         let bound = |expr: &ast::Expr| {
             let index = self.expr(expr, at)?;
-            if index.ty == PgType::INT8 || index.ty == PgType::NUMERIC { self.cast(index, PgType::INT4) } else { self.coerce(index, PgType::INT4) }
+            if index.ty == PgType::INT8 || index.ty == PgType::NUMERIC {
+                self.cast(index, PgType::INT4)
+            } else {
+                self.coerce(index, PgType::INT4)
+            }
         };
         match subscript {
             Subscript::Index { index } => {

@@ -202,7 +202,9 @@ impl Binder<'_> {
                 Scalar::Regtype => PgType::parse_name(text.trim())
                     .ok_or_else(|| Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{text}\" does not exist")))?
                     .oid(),
-                Scalar::Regnamespace => self.context.snapshot.schema(text.trim()).map(|s| s.oid).ok_or_else(|| super::object::missing_schema(text))?,
+                Scalar::Regnamespace => {
+                    self.context.snapshot.schema(text.trim()).map(|s| s.oid).ok_or_else(|| super::object::missing_schema(text))?
+                }
                 _ => return Err(Error::unsupported(format!("names as {} are not supported", ty.display()))),
             },
         };
@@ -210,7 +212,8 @@ impl Binder<'_> {
     }
 
     fn relation_oid(&self, text: &str) -> Result<u32> {
-        let parts: Vec<datafusion::sql::sqlparser::ast::Ident> = text.split('.').map(|p| datafusion::sql::sqlparser::ast::Ident::new(p.trim_matches('"'))).collect();
+        let parts: Vec<datafusion::sql::sqlparser::ast::Ident> =
+            text.split('.').map(|p| datafusion::sql::sqlparser::ast::Ident::new(p.trim_matches('"'))).collect();
         Ok(match self.find_relation(&parts)? {
             kura_catalog::Relation::Table(table) => table.oid,
             kura_catalog::Relation::View(view) => view.oid,

@@ -22,7 +22,11 @@ impl Binder<'_> {
         let on = match object_type {
             CommentObject::Schema => {
                 let (_, name) = self.qualified(&parts)?;
-                let schema = self.context.snapshot.schema(&name).ok_or_else(|| super::object::missing_schema(&name).at(parts.first().and_then(position_of)))?;
+                let schema = self
+                    .context
+                    .snapshot
+                    .schema(&name)
+                    .ok_or_else(|| super::object::missing_schema(&name).at(parts.first().and_then(position_of)))?;
                 self.need(Need::Own { owner: schema.owner, kind: "schema", name });
                 CommentTarget::Schema(Arc::clone(schema))
             }
@@ -56,10 +60,9 @@ impl Binder<'_> {
         match self.find_relation(relation)? {
             Relation::Table(table) => match table.column(&name).map(|c| c.id) {
                 Some(id) => Ok(CommentTarget::Column(table, id)),
-                None => Err(Error::new(
-                    SqlState::UNDEFINED_COLUMN,
-                    format!("column \"{name}\" of relation \"{}\" does not exist", table.name),
-                )),
+                None => {
+                    Err(Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" of relation \"{}\" does not exist", table.name)))
+                }
             },
             Relation::View(_) => Err(Error::unsupported("comments on columns of views are not supported yet")),
         }

@@ -1,8 +1,8 @@
 //! COPY: its table or query, its columns, its options.
 
 use datafusion::sql::sqlparser::ast::Ident;
-use kura_pgtypes::copy::{CopyOption, CopyOptions};
 use kura_pgtypes::SqlState;
+use kura_pgtypes::copy::{CopyOption, CopyOptions};
 
 use super::insert::column_position;
 use super::scope::{Env, Scope};

@@ -19,7 +19,9 @@ const COLUMNS_MAX: usize = 1_600;
 
 impl Binder<'_> {
     pub(super) fn create_schema(&self, statement: &Sql) -> Result<Statement> {
-        let Sql::CreateSchema { schema_name, if_not_exists, with: None, options: None, default_collate_spec: None, clone: None } = statement else {
+        let Sql::CreateSchema { schema_name, if_not_exists, with: None, options: None, default_collate_spec: None, clone: None } =
+            statement
+        else {
             return Err(Error::unsupported("options of CREATE SCHEMA are not supported"));
         };
         let (SchemaName::Simple(name) | SchemaName::NamedAuthorization(name, _)) = schema_name else {
@@ -129,7 +131,8 @@ impl Binder<'_> {
         if let Some(twice) = table.columns.iter().find(|c| !seen.insert(c.name.as_str())) {
             return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{}\" specified more than once", twice.name)));
         }
-        table.partition = partition.iter().map(|expr| partition_key(expr, &table.columns).map_err(|e| e.at(place_of(expr)))).collect::<Result<_>>()?;
+        table.partition =
+            partition.iter().map(|expr| partition_key(expr, &table.columns).map_err(|e| e.at(place_of(expr)))).collect::<Result<_>>()?;
         Ok(Statement::CreateTable { table: Some(table), source, with_rows })
     }
 
@@ -254,19 +257,21 @@ fn partition_key(expr: &ast::Expr, columns: &[NewColumn]) -> Result<(String, Tra
     };
     let arguments = list.args.iter().map(super::function::positional).collect::<Result<Vec<_>>>()?;
     let name = call.name.to_string().to_lowercase();
-    let (transform, target) = match (name.as_str(), arguments.as_slice()) {
-        ("year", [target]) => (Transform::Year, target),
-        ("month", [target]) => (Transform::Month, target),
-        ("day", [target]) => (Transform::Day, target),
-        ("hour", [target]) => (Transform::Hour, target),
-        ("bucket", [count, target]) => {
-            let count = count.to_string().parse::<u32>().ok().filter(|n| (1..=4_096).contains(n)).ok_or_else(|| {
-                Error::new(SqlState::INVALID_PARAMETER_VALUE, "bucket takes a number of buckets between 1 and 4096")
-            })?;
-            (Transform::Bucket(count), target)
-        }
-        _ => return Err(wrong()),
-    };
+    let (transform, target) =
+        match (name.as_str(), arguments.as_slice()) {
+            ("year", [target]) => (Transform::Year, target),
+            ("month", [target]) => (Transform::Month, target),
+            ("day", [target]) => (Transform::Day, target),
+            ("hour", [target]) => (Transform::Hour, target),
+            ("bucket", [count, target]) => {
+                let count =
+                    count.to_string().parse::<u32>().ok().filter(|n| (1..=4_096).contains(n)).ok_or_else(|| {
+                        Error::new(SqlState::INVALID_PARAMETER_VALUE, "bucket takes a number of buckets between 1 and 4096")
+                    })?;
+                (Transform::Bucket(count), target)
+            }
+            _ => return Err(wrong()),
+        };
     let column = column(target)?;
     let calendar = matches!(column.ty.scalar, Scalar::Date | Scalar::Timestamp | Scalar::Timestamptz);
     let fits = match transform {
@@ -275,7 +280,10 @@ fn partition_key(expr: &ast::Expr, columns: &[NewColumn]) -> Result<(String, Tra
         _ => true,
     };
     if !fits {
-        return Err(Error::new(SqlState::DATATYPE_MISMATCH, format!("{name} of column \"{}\" of type {}", column.name, column.ty.display())));
+        return Err(Error::new(
+            SqlState::DATATYPE_MISMATCH,
+            format!("{name} of column \"{}\" of type {}", column.name, column.ty.display()),
+        ));
     }
     Ok((column.name.clone(), transform))
 }
@@ -303,7 +311,8 @@ fn refuse_foreign(table: &ast::CreateTable) -> Result<()> {
         });
     }
     if table.partition_by.is_some() || table.partition_of.is_some() {
-        return Err(Error::unsupported("PARTITION BY is not supported").hint("Use PARTITIONED BY (year(c), …): the partitions are made by themselves."));
+        return Err(Error::unsupported("PARTITION BY is not supported")
+            .hint("Use PARTITIONED BY (year(c), …): the partitions are made by themselves."));
     }
     let foreign = [
         (table.external, "CREATE EXTERNAL TABLE"),

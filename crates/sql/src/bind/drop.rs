@@ -43,10 +43,12 @@ impl Binder<'_> {
             };
             match (&relation, want_tables) {
                 (Relation::View(view), true) => {
-                    return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", view.name)).hint("Use DROP VIEW to remove a view."));
+                    return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", view.name))
+                        .hint("Use DROP VIEW to remove a view."));
                 }
                 (Relation::Table(table), false) => {
-                    return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a view", table.name)).hint("Use DROP TABLE to remove a table."));
+                    return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a view", table.name))
+                        .hint("Use DROP TABLE to remove a table."));
                 }
                 _ => {}
             }
@@ -67,7 +69,10 @@ impl Binder<'_> {
             let parts = super::object::parts(name)?;
             let (_, name) = self.qualified(&parts)?;
             if matches!(name.as_str(), "pg_catalog" | "information_schema") {
-                return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, format!("cannot drop schema {name} because it is required by the database system")));
+                return Err(Error::new(
+                    SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+                    format!("cannot drop schema {name} because it is required by the database system"),
+                ));
             }
             match snapshot.schema(&name) {
                 Some(schema) => {
@@ -127,9 +132,10 @@ impl Binder<'_> {
             .collect();
         let mut found = Vec::new();
         loop {
-            let next = views.iter().filter(|(view, _)| !dropped.ids.contains(&view.id)).find_map(|(view, reads)| {
-                reads.iter().find(|id| dropped.ids.contains(id)).map(|id| (Arc::clone(view), *id))
-            });
+            let next = views
+                .iter()
+                .filter(|(view, _)| !dropped.ids.contains(&view.id))
+                .find_map(|(view, reads)| reads.iter().find(|id| dropped.ids.contains(id)).map(|id| (Arc::clone(view), *id)));
             let Some((view, on)) = next else {
                 return found;
             };
@@ -173,7 +179,8 @@ impl Binder<'_> {
             [one] => self.notice(SqlState::SUCCESSFUL_COMPLETION, format!("drop cascades to {}", described(self, &one.relation))),
             many => {
                 let detail = lines(&|d| format!("drop cascades to {}", described(self, &d.relation)));
-                let notice = kura_pgtypes::SqlError::new(SqlState::SUCCESSFUL_COMPLETION, format!("drop cascades to {} other objects", many.len()));
+                let notice =
+                    kura_pgtypes::SqlError::new(SqlState::SUCCESSFUL_COMPLETION, format!("drop cascades to {} other objects", many.len()));
                 self.notices.borrow_mut().push(notice.detail(detail));
             }
         }
@@ -232,7 +239,10 @@ fn described(binder: &Binder<'_>, relation: &Relation) -> String {
 /// A relation's name, with its schema when the search path does not lead to it.
 fn shown(binder: &Binder<'_>, relation: &Relation) -> String {
     let snapshot = &binder.context.snapshot;
-    let reached = binder.search_path().iter().find_map(|s| snapshot.schema(s).and_then(|s| snapshot.relation(s.id, relation.name())).map(Relation::id));
+    let reached = binder
+        .search_path()
+        .iter()
+        .find_map(|s| snapshot.schema(s).and_then(|s| snapshot.relation(s.id, relation.name())).map(Relation::id));
     if reached == Some(relation.id()) {
         return relation.name().to_owned();
     }

@@ -81,7 +81,11 @@ impl Binder<'_> {
         use ast::Expr as E;
         let passes = matches!(
             ast,
-            E::Nested(_) | E::InSubquery { .. } | E::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. } | E::AnyOp { .. } | E::AllOp { .. }
+            E::Nested(_)
+                | E::InSubquery { .. }
+                | E::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. }
+                | E::AnyOp { .. }
+                | E::AllOp { .. }
         );
         let at = At { operand: at.operand || !passes, ..at };
         match ast {
@@ -156,9 +160,12 @@ impl Binder<'_> {
                 return Ok(Typed::new(Expr::Column(column.column.clone()), column.ty));
             }
             if self.depth.get() > found.depth + 1 {
-                return Err(Error::unsupported(format!("column \"{}\" belongs to a query more than one subquery further out", column.name))
-                    .hint("Write the inner subquery as a join.")
-                    .at(parts.first().and_then(position_of)));
+                return Err(Error::unsupported(format!(
+                    "column \"{}\" belongs to a query more than one subquery further out",
+                    column.name
+                ))
+                .hint("Write the inner subquery as a join.")
+                .at(parts.first().and_then(position_of)));
             }
             return Ok(Typed::new(super::subquery::outer_column(&column.column, column.ty), column.ty));
         }
@@ -168,10 +175,18 @@ impl Binder<'_> {
                     return Ok(typed);
                 }
             }
-            // A relation's name alone means its whole row in PostgreSQL.
+            // A relation's name alone means its whole row in PostgreSQL; that of json_array_elements is its value.
+            let relation = folded(name);
+            let mut own = at.env.scope.columns.iter().filter(|c| c.relation.as_deref() == Some(&relation));
+            if let (Some(column), None) = (own.next(), own.next()) {
+                if column.name == "value" && column.origin.is_none() {
+                    return Ok(Typed::new(Expr::Column(column.column.clone()), column.ty));
+                }
+            }
             if at.env.scope.has_relation(&folded(name)) {
-                return Err(Error::unsupported(format!("the whole row \"{}\" as a value is not supported", folded(name)))
-                    .hint("Name the columns."));
+                return Err(
+                    Error::unsupported(format!("the whole row \"{}\" as a value is not supported", folded(name))).hint("Name the columns.")
+                );
             }
         }
         Err(missing_column(parts, at.env))
@@ -277,13 +292,7 @@ impl Binder<'_> {
         self.cast(value, ty)
     }
 
-    fn case(
-        &self,
-        operand: Option<&ast::Expr>,
-        conditions: &[ast::CaseWhen],
-        otherwise: Option<&ast::Expr>,
-        at: At<'_>,
-    ) -> Result<Typed> {
+    fn case(&self, operand: Option<&ast::Expr>, conditions: &[ast::CaseWhen], otherwise: Option<&ast::Expr>, at: At<'_>) -> Result<Typed> {
         let operand = operand.map(|o| self.expr(o, at)).transpose()?;
         let mut whens = Vec::with_capacity(conditions.len());
         let mut results = Vec::with_capacity(conditions.len() + 1);
@@ -312,7 +321,9 @@ impl Binder<'_> {
 
     fn collate(&self, expr: &ast::Expr, collation: &ast::ObjectName, at: At<'_>) -> Result<Typed> {
         let name = collation.to_string().to_lowercase().replace('"', "");
-        if matches!(name.rsplit('.').next(), Some("c" | "posix" | "default" | "ucs_basic" | "c.utf-8" | "c.utf8")) || name.ends_with("c.utf-8") {
+        if matches!(name.rsplit('.').next(), Some("c" | "posix" | "default" | "ucs_basic" | "c.utf-8" | "c.utf8"))
+            || name.ends_with("c.utf-8")
+        {
             return self.expr(expr, at);
         }
         Err(Error::new(SqlState::UNDEFINED_OBJECT, format!("collation \"{name}\" for encoding \"UTF8\" does not exist"))

@@ -36,7 +36,9 @@ impl Binder<'_> {
         let name = match parts.as_slice() {
             [name] => folded(name),
             [schema, name] if matches!(folded(schema).as_str(), "pg_catalog" | "information_schema") => folded(name),
-            [schema, _] if self.context.snapshot.schema(&folded(schema)).is_none() => return Err(super::object::missing_schema(&folded(schema))),
+            [schema, _] if self.context.snapshot.schema(&folded(schema)).is_none() => {
+                return Err(super::object::missing_schema(&folded(schema)));
+            }
             _ => return Err(missing(&call.name.to_string(), &[])),
         };
         let list = match &call.args {
@@ -57,14 +59,19 @@ impl Binder<'_> {
         if name == "grouping" {
             return self.grouping(list, at);
         }
-        let plain = call.filter.is_none() && call.within_group.is_empty() && list.is_none_or(|l| l.duplicate_treatment.is_none() && l.clauses.is_empty());
+        let plain = call.filter.is_none()
+            && call.within_group.is_empty()
+            && list.is_none_or(|l| l.duplicate_treatment.is_none() && l.clauses.is_empty());
         if !plain {
             let known = !scalar_functions(&name).is_empty() || !window_functions(&name).is_empty();
             if known {
-                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, match list.and_then(|l| l.duplicate_treatment) {
-                    Some(_) => format!("DISTINCT specified, but {name} is not an aggregate function"),
-                    None => format!("{name} is not an aggregate function"),
-                }));
+                return Err(Error::new(
+                    SqlState::WRONG_OBJECT_TYPE,
+                    match list.and_then(|l| l.duplicate_treatment) {
+                        Some(_) => format!("DISTINCT specified, but {name} is not an aggregate function"),
+                        None => format!("{name} is not an aggregate function"),
+                    },
+                ));
             }
         }
         if !window_functions(&name).is_empty() && scalar_functions(&name).is_empty() {
@@ -151,8 +158,10 @@ impl Binder<'_> {
                 },
                 _ => Err(missing(name, &arguments)),
             },
-            Choice::Many => Err(Error::new(SqlState::AMBIGUOUS_FUNCTION, format!("function {} is not unique", signature(name, &arguments)))
-                .hint("Could not choose a best candidate function. You might need to add explicit type casts.")),
+            Choice::Many => {
+                Err(Error::new(SqlState::AMBIGUOUS_FUNCTION, format!("function {} is not unique", signature(name, &arguments)))
+                    .hint("Could not choose a best candidate function. You might need to add explicit type casts."))
+            }
         }
     }
 
@@ -244,7 +253,8 @@ fn polymorphic(declared: &[ArgType], variadic: bool, arguments: &[Typed]) -> Res
 /// Chooses among overloads.
 pub(crate) fn choose<'f>(candidates: &'f [Function], arguments: &[Typed]) -> Choice<'f> {
     let types: Vec<PgType> = arguments.iter().map(|a| a.ty).collect();
-    let shapes: Vec<Shape<'_>> = candidates.iter().map(|f| Shape { arguments: f.arguments, variadic: f.variadic, optional: f.optional }).collect();
+    let shapes: Vec<Shape<'_>> =
+        candidates.iter().map(|f| Shape { arguments: f.arguments, variadic: f.variadic, optional: f.optional }).collect();
     match choose_shape(&shapes, &types) {
         Ok(index) => candidates.get(index).map_or(Choice::None, Choice::One),
         Err(true) => Choice::Many,
@@ -383,7 +393,11 @@ fn keep_best(left: &mut Vec<usize>, score: impl Fn(usize) -> usize) {
 fn is_aggregate_call(call: &ast::Function, list: Option<&ast::FunctionArgumentList>) -> bool {
     call.filter.is_some()
         || !call.within_group.is_empty()
-        || list.is_some_and(|l| l.duplicate_treatment.is_some() || !l.clauses.is_empty() || matches!(l.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]))
+        || list.is_some_and(|l| {
+            l.duplicate_treatment.is_some()
+                || !l.clauses.is_empty()
+                || matches!(l.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)])
+        })
 }
 
 /// `name(type, type)`, for errors.

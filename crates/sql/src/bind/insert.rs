@@ -59,8 +59,9 @@ impl Binder<'_> {
         let mut rows = Vec::with_capacity(values.rows.len());
         for row in &values.rows {
             if row.len() != width {
-                return Err(Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length")
-                    .at(row.first().and_then(place_of)));
+                return Err(
+                    Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length").at(row.first().and_then(place_of))
+                );
             }
             check_width(row.len(), targets.len(), implicit, row.get(targets.len()).and_then(place_of))?;
             let mut cells: Vec<Option<Typed>> = table.columns.iter().map(|_| None).collect();
@@ -126,7 +127,8 @@ pub(super) fn insert_columns(table: &Table, names: &[ast::ObjectName]) -> Result
         };
         let position = column_position(table, &folded(ident)).map_err(|error| error.at(position_of(ident)))?;
         if positions.contains(&position) {
-            return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{}\" specified more than once", folded(ident))).at(position_of(ident)));
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{}\" specified more than once", folded(ident)))
+                .at(position_of(ident)));
         }
         positions.push(position);
     }
@@ -135,9 +137,11 @@ pub(super) fn insert_columns(table: &Table, names: &[ast::ObjectName]) -> Result
 
 /// The position of a column in its table.
 pub(super) fn column_position(table: &Table, name: &str) -> Result<usize> {
-    table.columns.iter().position(|c| c.name == name).ok_or_else(|| {
-        Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" of relation \"{}\" does not exist", table.name))
-    })
+    table
+        .columns
+        .iter()
+        .position(|c| c.name == name)
+        .ok_or_else(|| Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" of relation \"{}\" does not exist", table.name)))
 }
 
 fn check_width(have: usize, want: usize, implicit: bool, position: Option<usize>) -> Result<()> {

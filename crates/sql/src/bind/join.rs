@@ -98,7 +98,10 @@ impl Binder<'_> {
         if let Some(names) = names {
             let mut seen = std::collections::HashSet::new();
             if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
-                return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column name \"{twice}\" appears more than once in USING clause")));
+                return Err(Error::new(
+                    SqlState::DUPLICATE_COLUMN,
+                    format!("column name \"{twice}\" appears more than once in USING clause"),
+                ));
             }
             return self.join_using((left, left_scope), (right, right_scope), kind, &names);
         }
@@ -129,7 +132,8 @@ impl Binder<'_> {
         let mut merges = Vec::with_capacity(names.len());
         let mut conditions = Vec::with_capacity(names.len());
         for name in names {
-            let merge = Merge { name: name.clone(), left: one_named(&left_scope, name, "left")?, right: one_named(&right_scope, name, "right")? };
+            let merge =
+                Merge { name: name.clone(), left: one_named(&left_scope, name, "left")?, right: one_named(&right_scope, name, "right")? };
             let value = |c: &ScopeColumn| Typed::new(Expr::Column(c.column.clone()), c.ty);
             conditions.push(self.compare(value(&merge.left), Operator::Eq, value(&merge.right))?.expr);
             merges.push(merge);
@@ -208,10 +212,16 @@ fn is_true(expr: &ast::Expr) -> bool {
 fn one_named(scope: &Scope, name: &str, side: &str) -> Result<ScopeColumn> {
     let mut matches = scope.visible().filter(|c| c.name == name);
     let Some(first) = matches.next() else {
-        return Err(Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" specified in USING clause does not exist in {side} table")));
+        return Err(Error::new(
+            SqlState::UNDEFINED_COLUMN,
+            format!("column \"{name}\" specified in USING clause does not exist in {side} table"),
+        ));
     };
     if matches.next().is_some() {
-        return Err(Error::new(SqlState::AMBIGUOUS_COLUMN, format!("common column name \"{name}\" appears more than once in {side} table")));
+        return Err(Error::new(
+            SqlState::AMBIGUOUS_COLUMN,
+            format!("common column name \"{name}\" appears more than once in {side} table"),
+        ));
     }
     Ok(first.clone())
 }

@@ -94,9 +94,11 @@ impl Binder<'_> {
             return Err(Error::new(SqlState::SYNTAX_ERROR, "INTERVAL needs a string literal"));
         };
         if let Some(last) = &interval.last_field {
-            let year_to_month = matches!(interval.leading_field, Some(ast::DateTimeField::Year)) && matches!(last, ast::DateTimeField::Month);
+            let year_to_month =
+                matches!(interval.leading_field, Some(ast::DateTimeField::Year)) && matches!(last, ast::DateTimeField::Month);
             if !year_to_month {
-                return Err(Error::unsupported(format!("INTERVAL ... TO {last} is not supported")).hint("Write the units into the string: interval '10 minutes 20 seconds'."));
+                return Err(Error::unsupported(format!("INTERVAL ... TO {last} is not supported"))
+                    .hint("Write the units into the string: interval '10 minutes 20 seconds'."));
             }
         }
         if interval.leading_precision.is_some() || interval.fractional_seconds_precision.is_some() {
@@ -104,7 +106,8 @@ impl Binder<'_> {
         }
         let seconds = matches!(interval.leading_field, Some(ast::DateTimeField::Second));
         if interval.leading_field.is_some() && !seconds && text.contains('.') {
-            return Err(Error::unsupported("fractions in INTERVAL 'number' unit are not supported").hint("Write the unit into the string: interval '1.5 hours'."));
+            return Err(Error::unsupported("fractions in INTERVAL 'number' unit are not supported")
+                .hint("Write the unit into the string: interval '1.5 hours'."));
         }
         let text = match &interval.leading_field {
             Some(field) if text.trim().parse::<f64>().is_ok() => format!("{text} {}", field.to_string().to_lowercase()),

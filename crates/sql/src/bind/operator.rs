@@ -234,7 +234,9 @@ impl Binder<'_> {
         let Some(ScalarValue::List(list)) = self.constant(array)? else {
             return Ok(None);
         };
-        if datafusion::arrow::array::Array::is_null(list.as_ref(), 0) || matches!(list.value_type(), datafusion::arrow::datatypes::DataType::List(_)) {
+        if datafusion::arrow::array::Array::is_null(list.as_ref(), 0)
+            || matches!(list.value_type(), datafusion::arrow::datatypes::DataType::List(_))
+        {
             return Ok(None);
         }
         let values = list.value(0);
@@ -248,7 +250,8 @@ impl Binder<'_> {
 
 /// Integer literals take part in numeric arithmetic with the digits they have, not with those of their type.
 fn number_pair(left: Typed, right: Typed) -> (Typed, Typed) {
-    let mixed = |a: &Typed, b: &Typed| number_rank(a.ty) < Some(4) && number_rank(a.ty).is_some() && b.ty.scalar == Scalar::Numeric && !b.ty.array;
+    let mixed =
+        |a: &Typed, b: &Typed| number_rank(a.ty) < Some(4) && number_rank(a.ty).is_some() && b.ty.scalar == Scalar::Numeric && !b.ty.array;
     let narrow = |value: Typed| {
         let ty = natural_numeric(&value);
         match value.literal().and_then(|v| v.cast_to(&ty.arrow()).ok()) {

@@ -96,7 +96,9 @@ impl Binder<'_> {
                 (limit.as_ref(), offset.as_ref().map(|o| &o.value))
             }
             Some(ast::LimitClause::OffsetCommaLimit { .. }) => {
-                return Err(Error::new(SqlState::SYNTAX_ERROR, "LIMIT #,# syntax is not supported").hint("Use separate LIMIT and OFFSET clauses."));
+                return Err(
+                    Error::new(SqlState::SYNTAX_ERROR, "LIMIT #,# syntax is not supported").hint("Use separate LIMIT and OFFSET clauses.")
+                );
             }
         };
         let skip = offset.map(|o| self.row_count(o, "OFFSET", at)).transpose()?.flatten();
@@ -135,7 +137,11 @@ impl Binder<'_> {
         match self.constant(&typed)? {
             Some(ScalarValue::Int64(None)) => Ok(None),
             Some(ScalarValue::Int64(Some(rows))) if rows < 0 => {
-                let state = if clause == "OFFSET" { SqlState::INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE } else { SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE };
+                let state = if clause == "OFFSET" {
+                    SqlState::INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE
+                } else {
+                    SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE
+                };
                 Err(Error::new(state, format!("{clause} must not be negative")))
             }
             Some(value) => Ok(Some(lit(value))),
@@ -163,7 +169,8 @@ impl Binder<'_> {
         }
         let number = self.fresh("rank");
         let rank = super::window::ranked(sort.clone()).alias(number.clone());
-        let within = Expr::Column(datafusion::common::Column::new_unqualified(number)).lt_eq(datafusion::logical_expr::cast(fetch, datafusion::arrow::datatypes::DataType::UInt64));
+        let within = Expr::Column(datafusion::common::Column::new_unqualified(number))
+            .lt_eq(datafusion::logical_expr::cast(fetch, datafusion::arrow::datatypes::DataType::UInt64));
         let plan: LogicalPlan = LogicalPlanBuilder::from(input).window(vec![rank])?.filter(within)?.sort(sort)?.project(exprs)?.build()?;
         Ok(BoundQuery { plan, columns: query.columns })
     }

@@ -114,10 +114,7 @@ pub(crate) fn explain_options(options: &[ast::UtilityOption]) -> Result<ExplainF
             "costs" | "timing" | "summary" | "settings" | "buffers" | "wal" if !on => {}
             "costs" | "timing" | "summary" => {}
             _ => {
-                return Err(Error::new(
-                    kura_pgtypes::SqlState::SYNTAX_ERROR,
-                    format!("unrecognized EXPLAIN option \"{name}\""),
-                ));
+                return Err(Error::new(kura_pgtypes::SqlState::SYNTAX_ERROR, format!("unrecognized EXPLAIN option \"{name}\"")));
             }
         }
     }

@@ -28,10 +28,13 @@ impl Binder<'_> {
         for item in &items {
             ty = ty.and_then(|ty| common(ty, item.ty));
         }
-        let plain = ty.is_some_and(|ty| ty.array == value.ty.array && !matches!(ty.scalar, Scalar::Interval | Scalar::Bpchar | Scalar::Json) && ty != PgType::UNKNOWN);
+        let plain = ty.is_some_and(|ty| {
+            ty.array == value.ty.array && !matches!(ty.scalar, Scalar::Interval | Scalar::Bpchar | Scalar::Json) && ty != PgType::UNKNOWN
+        });
         let literal_numbers = ty.is_some_and(|ty| ty.scalar == Scalar::Numeric);
         let Some(ty) = ty.filter(|_| plain && !literal_numbers) else {
-            let tests = items.into_iter().map(|item| Ok(self.compare(value.clone(), Operator::Eq, item)?.expr)).collect::<Result<Vec<_>>>()?;
+            let tests =
+                items.into_iter().map(|item| Ok(self.compare(value.clone(), Operator::Eq, item)?.expr)).collect::<Result<Vec<_>>>()?;
             let any = balanced(tests, Operator::Or);
             return Ok(Typed::bool(if negated { Expr::Not(Box::new(any)) } else { any }));
         };
@@ -85,7 +88,14 @@ impl Binder<'_> {
         self.match_pattern(name, value, pattern, escape)
     }
 
-    pub(crate) fn similar_to(&self, expr: &ast::Expr, pattern: &ast::Expr, escape: Option<&ValueWithSpan>, negated: bool, at: At<'_>) -> Result<Typed> {
+    pub(crate) fn similar_to(
+        &self,
+        expr: &ast::Expr,
+        pattern: &ast::Expr,
+        escape: Option<&ValueWithSpan>,
+        negated: bool,
+        at: At<'_>,
+    ) -> Result<Typed> {
         let value = self.expr(expr, at)?;
         let pattern = self.expr(pattern, at)?;
         let matched = self.match_pattern("similar to", value, pattern, escape)?;
@@ -99,7 +109,8 @@ impl Binder<'_> {
         if let Some(escape) = escape {
             arguments.push(self.literal(&escape.value)?);
         }
-        let arguments = arguments.into_iter().map(|a| if a.is_unknown() { self.coerce(a, PgType::TEXT) } else { Ok(a) }).collect::<Result<Vec<_>>>()?;
+        let arguments =
+            arguments.into_iter().map(|a| if a.is_unknown() { self.coerce(a, PgType::TEXT) } else { Ok(a) }).collect::<Result<Vec<_>>>()?;
         // Constant patterns without special needs go to the engine, which knows how to prune by them.
         if let ("like" | "not like" | "ilike" | "not ilike", [value, pattern]) = (name, arguments.as_slice()) {
             let simple = matches!(pattern.literal(), Some(ScalarValue::Utf8View(Some(text))) if !text.contains('\\'));

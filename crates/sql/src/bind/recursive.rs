@@ -114,7 +114,9 @@ fn check_step(plan: &LogicalPlan, table: &str, name: &str) -> Result<()> {
         return Ok(());
     }
     match plan {
-        LogicalPlan::Aggregate(_) => return invalid("aggregate functions are not allowed in a recursive query's recursive term".to_owned()),
+        LogicalPlan::Aggregate(_) => {
+            return invalid("aggregate functions are not allowed in a recursive query's recursive term".to_owned());
+        }
         LogicalPlan::Join(join) => {
             let fills_left = matches!(join.join_type, JoinType::Right | JoinType::Full);
             let fills_right = matches!(join.join_type, JoinType::Left | JoinType::Full);

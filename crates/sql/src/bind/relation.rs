@@ -78,7 +78,12 @@ impl Binder<'_> {
                 }
                 (plan, scope)
             }
-            other => return Err(Error::unsupported(format!("this item of FROM is not supported: {}", super::output::excerpt(&other.to_string())))),
+            other => {
+                return Err(Error::unsupported(format!(
+                    "this item of FROM is not supported: {}",
+                    super::output::excerpt(&other.to_string())
+                )));
+            }
         };
         Ok(Factor::Relation(plan, scope))
     }
@@ -134,7 +139,10 @@ impl Binder<'_> {
                     other => Transformed::no(other),
                 })
             })?;
-            lists.push((datafusion::functions_nested::make_array::make_array(vec![own.data]), Column::new_unqualified(column.column.name.clone())));
+            lists.push((
+                datafusion::functions_nested::make_array::make_array(vec![own.data]),
+                Column::new_unqualified(column.column.name.clone()),
+            ));
         }
         Ok(Some(lists))
     }
@@ -251,10 +259,8 @@ pub(crate) fn scope_column(column: QueryColumn, relation: Option<String>) -> Sco
 /// Columns under an alias with its column names.
 pub(crate) fn aliased(columns: Vec<ScopeColumn>, alias: &ast::TableAlias) -> Result<Scope> {
     let name = folded(&alias.name);
-    let mut renamed: Vec<QueryColumn> = columns
-        .iter()
-        .map(|c| QueryColumn { name: c.name.clone(), ty: c.ty, column: c.column.clone(), origin: c.origin })
-        .collect();
+    let mut renamed: Vec<QueryColumn> =
+        columns.iter().map(|c| QueryColumn { name: c.name.clone(), ty: c.ty, column: c.column.clone(), origin: c.origin }).collect();
     rename(&mut renamed, &alias.columns, &name).map_err(|error| error.at(position_of(&alias.name)))?;
     Ok(Scope { columns: renamed.into_iter().map(|c| scope_column(c, Some(name.clone()))).collect() })
 }

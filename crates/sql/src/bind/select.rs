@@ -64,13 +64,7 @@ pub(crate) enum SortTarget {
 impl Binder<'_> {
     /// Binds a SELECT with the ORDER BY that stands behind it. `unsettled`: leave literals of unknown type as they are
     /// (an arm of a set operation).
-    pub(crate) fn select(
-        &self,
-        select: &ast::Select,
-        order: &[ast::OrderByExpr],
-        env: &Env<'_>,
-        unsettled: bool,
-    ) -> Result<BoundQuery> {
+    pub(crate) fn select(&self, select: &ast::Select, order: &[ast::OrderByExpr], env: &Env<'_>, unsettled: bool) -> Result<BoundQuery> {
         refuse_foreign_clauses(select)?;
         let (input, scope) = self.from(&select.from, env)?;
         let inner = Env { scope: &scope, ..*env };
@@ -277,7 +271,8 @@ impl Binder<'_> {
         let Some(item) = items.get(index) else {
             return Err(Error::new(SqlState::INTERNAL_ERROR, "a grouping position outside the select list"));
         };
-        let aggregates = self.collected.borrow().last().map(|c| c.aggregates.iter().map(|(_, c)| c.clone()).collect::<Vec<_>>()).unwrap_or_default();
+        let aggregates =
+            self.collected.borrow().last().map(|c| c.aggregates.iter().map(|(_, c)| c.clone()).collect::<Vec<_>>()).unwrap_or_default();
         if mentions(&item.typed.expr, &aggregates) {
             return Err(Error::new(SqlState::GROUPING_ERROR, "aggregate functions are not allowed in GROUP BY").at(place_of(expr)));
         }
@@ -445,7 +440,10 @@ impl Stages<'_, '_> {
         self.plan = if group_exprs.is_empty() && aggregates.is_empty() {
             // HAVING, or GROUP BY (), without any aggregate: one row.
             LogicalPlanBuilder::from(plan)
-                .aggregate(Vec::<Expr>::new(), vec![datafusion::functions_aggregate::expr_fn::count(lit(1_i64)).alias(self.binder.fresh("one"))])?
+                .aggregate(
+                    Vec::<Expr>::new(),
+                    vec![datafusion::functions_aggregate::expr_fn::count(lit(1_i64)).alias(self.binder.fresh("one"))],
+                )?
                 .build()?
         } else {
             LogicalPlanBuilder::from(plan).aggregate(group_exprs, aggregates)?.build()?
@@ -527,7 +525,10 @@ impl Stages<'_, '_> {
         let mut place = |target: &SortTarget, exprs: &mut Vec<Expr>, construct: Option<&str>| -> Result<Column> {
             let typed = match target {
                 SortTarget::Item(index) => {
-                    return columns.get(*index).map(|c| c.column.clone()).ok_or_else(|| Error::new(SqlState::INTERNAL_ERROR, "a position outside the select list"));
+                    return columns
+                        .get(*index)
+                        .map(|c| c.column.clone())
+                        .ok_or_else(|| Error::new(SqlState::INTERNAL_ERROR, "a position outside the select list"));
                 }
                 SortTarget::Expression(typed) => typed,
             };
@@ -632,8 +633,10 @@ pub(crate) fn ordinal(expr: &ast::Expr, items: usize, construct: &str) -> Result
     match &value.value {
         ast::Value::Number(text, _) => match text.parse::<usize>() {
             Ok(number) if (1..=items).contains(&number) => Ok(Some(number - 1)),
-            Ok(number) => Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, format!("{construct} position {number} is not in select list"))
-                .at(place_of(expr))),
+            Ok(number) => {
+                Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, format!("{construct} position {number} is not in select list"))
+                    .at(place_of(expr)))
+            }
             Err(_) => Err(Error::new(SqlState::SYNTAX_ERROR, format!("non-integer constant in {construct}")).at(place_of(expr))),
         },
         ast::Value::SingleQuotedString(_) | ast::Value::Boolean(_) | ast::Value::Null => {

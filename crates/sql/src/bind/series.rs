@@ -134,14 +134,21 @@ impl Binder<'_> {
             return Ok((ty, vec![self.coerce(start, ty)?, self.coerce(stop, ty)?, self.coerce(step, ty)?]));
         }
         if !is_integer(ty) {
-            return Err(Error::unsupported(format!("generate_series of {} is not supported", ty.display())).hint("Generate integers and compute from them."));
+            return Err(Error::unsupported(format!("generate_series of {} is not supported", ty.display()))
+                .hint("Generate integers and compute from them."));
         }
         let step = step.unwrap_or_else(|| Typed::new(lit(1_i32), PgType::INT4));
         Ok((ty, vec![self.coerce(start, ty)?, self.coerce(stop, ty)?, self.coerce(step, ty)?]))
     }
 
     /// `generate_series` in FROM: streamed when its bounds are constants, a list per row otherwise.
-    fn generate_series(&self, arguments: Vec<Typed>, ordinality: bool, alias: Option<&ast::TableAlias>, left: Option<&Scope>) -> Result<Factor> {
+    fn generate_series(
+        &self,
+        arguments: Vec<Typed>,
+        ordinality: bool,
+        alias: Option<&ast::TableAlias>,
+        left: Option<&Scope>,
+    ) -> Result<Factor> {
         let (ty, bounds) = self.series_bounds(arguments)?;
         let constants = bounds.iter().map(|b| self.constant(b)).collect::<Result<Option<Vec<_>>>>()?;
         let streamed = !ordinality && ty.scalar != kura_pgtypes::Scalar::Numeric;
@@ -177,11 +184,14 @@ impl Binder<'_> {
             let [list] = lists.as_slice() else {
                 return Err(Error::unsupported("WITH ORDINALITY over several lists is not supported"));
             };
-            let numbers = self.scalar_call("generate_series", vec![
-                Typed::new(lit(1_i64), PgType::INT8),
-                self.coerce(self.scalar_call("cardinality", vec![list.clone()])?, PgType::INT8)?,
-                Typed::new(lit(1_i64), PgType::INT8),
-            ])?;
+            let numbers = self.scalar_call(
+                "generate_series",
+                vec![
+                    Typed::new(lit(1_i64), PgType::INT8),
+                    self.coerce(self.scalar_call("cardinality", vec![list.clone()])?, PgType::INT8)?,
+                    Typed::new(lit(1_i64), PgType::INT8),
+                ],
+            )?;
             let column = self.fresh_column("ordinality");
             columns.push(QueryColumn { name: "ordinality".to_owned(), ty: PgType::INT8, column: column.clone(), origin: None });
             pairs.push((numbers.expr, column));
@@ -273,7 +283,14 @@ fn series_arguments(bounds: &[ScalarValue], ty: PgType, zone: &kura_pgtypes::Tim
             let DataType::Timestamp(_, tz) = &arrow else {
                 return Err(Error::unsupported("generate_series with an interval needs timestamps"));
             };
-            GenSeriesArgs::TimestampArgs { start: nanoseconds(start)?, end: nanoseconds(stop)?, step: *step, tz: tz.clone(), include_end: true, name }
+            GenSeriesArgs::TimestampArgs {
+                start: nanoseconds(start)?,
+                end: nanoseconds(stop)?,
+                step: *step,
+                tz: tz.clone(),
+                include_end: true,
+                name,
+            }
         }
         [start, stop, step] => {
             let (start, end, step) = (integer(start)?, integer(stop)?, integer(step)?);
@@ -302,7 +319,8 @@ fn integer(value: &ScalarValue) -> Result<i64> {
 fn nanoseconds(value: &ScalarValue) -> Result<i64> {
     match value {
         ScalarValue::TimestampMicrosecond(Some(v), _) => v.checked_mul(1_000).ok_or_else(|| {
-            Error::unsupported("generate_series of timestamps works from year 1678 to 2262").hint("Generate integers and add them to a date.")
+            Error::unsupported("generate_series of timestamps works from year 1678 to 2262")
+                .hint("Generate integers and add them to a date.")
         }),
         other => Err(Error::new(SqlState::INTERNAL_ERROR, format!("a series bound of type {}", other.data_type()))),
     }

@@ -70,7 +70,11 @@ impl Binder<'_> {
                 *ty = common(*ty, column.ty).ok_or_else(|| {
                     Error::new(
                         SqlState::DATATYPE_MISMATCH,
-                        format!("{name} types {} and {} cannot be matched", ty.with_typmod(-1).display(), column.ty.with_typmod(-1).display()),
+                        format!(
+                            "{name} types {} and {} cannot be matched",
+                            ty.with_typmod(-1).display(),
+                            column.ty.with_typmod(-1).display()
+                        ),
                     )
                 })?;
             }

@@ -75,8 +75,7 @@ impl Binder<'_> {
             return Err(Error::new(SqlState::SYNTAX_ERROR, "subquery has too many columns"));
         };
         let column_ty = column.ty;
-        let ty = common(value.ty, column_ty)
-            .ok_or_else(|| super::expression::operator_missing("=", Some(value.ty), column_ty))?;
+        let ty = common(value.ty, column_ty).ok_or_else(|| super::expression::operator_missing("=", Some(value.ty), column_ty))?;
         let ty = if ty == PgType::UNKNOWN { PgType::TEXT } else { ty };
         let bound = if column_ty == ty { bound } else { self.recast(bound, &[ty])? };
         let column = bound.columns.first().cloned().ok_or_else(|| Error::new(SqlState::INTERNAL_ERROR, "a subquery without columns"))?;

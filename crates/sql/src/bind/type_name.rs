@@ -55,7 +55,10 @@ fn custom(name: &ObjectName, modifiers: &[String]) -> Result<PgType> {
     let parts: Vec<String> = name
         .0
         .iter()
-        .map(|part| part.as_ident().map_or_else(|| part.to_string(), |i| if i.quote_style.is_some() { i.value.clone() } else { i.value.to_lowercase() }))
+        .map(|part| {
+            part.as_ident()
+                .map_or_else(|| part.to_string(), |i| if i.quote_style.is_some() { i.value.clone() } else { i.value.to_lowercase() })
+        })
         .collect();
     let (last, schema) = parts.split_last().ok_or_else(|| undefined(name))?;
     if !schema.is_empty() && schema != ["pg_catalog"] {

@@ -3,7 +3,9 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{Expr, SortExpr, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition};
-use datafusion::sql::sqlparser::ast::{self, FunctionArgumentList, NamedWindowDefinition, NamedWindowExpr, NullTreatment, WindowSpec, WindowType};
+use datafusion::sql::sqlparser::ast::{
+    self, FunctionArgumentList, NamedWindowDefinition, NamedWindowExpr, NullTreatment, WindowSpec, WindowType,
+};
 use kura_functions::{aggregate_functions, window_functions};
 use kura_pgtypes::{PgType, SqlState};
 
@@ -64,7 +66,10 @@ impl Binder<'_> {
         };
         let (fun, args, distinct, filter, ty) = if window_functions(name).is_empty() {
             if aggregate_functions(name).is_empty() {
-                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("OVER specified, but {name} is not a window function nor an aggregate function")));
+                return Err(Error::new(
+                    SqlState::WRONG_OBJECT_TYPE,
+                    format!("OVER specified, but {name} is not a window function nor an aggregate function"),
+                ));
             }
             if !call.within_group.is_empty() {
                 return Err(Error::unsupported(format!("OVER is not supported for ordered-set aggregate {name}")));
@@ -99,7 +104,12 @@ impl Binder<'_> {
         self.collect(List::Windows, window, name, ty)
     }
 
-    fn window_function(&self, name: &str, list: Option<&FunctionArgumentList>, at: At<'_>) -> Result<(WindowFunctionDefinition, Vec<Expr>, PgType)> {
+    fn window_function(
+        &self,
+        name: &str,
+        list: Option<&FunctionArgumentList>,
+        at: At<'_>,
+    ) -> Result<(WindowFunctionDefinition, Vec<Expr>, PgType)> {
         let mut arguments = Vec::new();
         for argument in list.map(|l| l.args.as_slice()).unwrap_or_default() {
             arguments.push(self.expr(positional(argument)?, at)?);
@@ -222,12 +232,20 @@ impl Binder<'_> {
             };
         }
         let [ty] = definition.order_types.as_slice() else {
-            return Err(Error::new(SqlState::WINDOWING_ERROR, "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column"));
+            return Err(Error::new(
+                SqlState::WINDOWING_ERROR,
+                "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column",
+            ));
         };
         let wanted = match ty {
             ty if number_rank(*ty).is_some() => *ty,
             ty if super::typed::time_rank(*ty).is_some() => PgType::INTERVAL,
-            other => return Err(Error::unsupported(format!("RANGE with offset PRECEDING/FOLLOWING is not supported for column type {}", other.display()))),
+            other => {
+                return Err(Error::unsupported(format!(
+                    "RANGE with offset PRECEDING/FOLLOWING is not supported for column type {}",
+                    other.display()
+                )));
+            }
         };
         let typed = if is_integer(wanted) && !is_integer(typed.ty) && !typed.is_unknown() { typed } else { self.coerce(typed, wanted)? };
         self.constant(&typed)?.ok_or_else(|| Error::unsupported("frame offsets must be constants"))

@@ -28,10 +28,9 @@ pub fn to_sql_error(error: &DataFusionError) -> SqlError {
             .detail(plain(message))
             .hint("The query needs more than the server's --memory-limit leaves; let it return or group fewer rows, or raise the limit."),
         DataFusionError::SchemaError(inner, _) => schema(inner),
-        DataFusionError::Plan(message) if message.contains("grouping function is not in grouping columns") => SqlError::new(
-            SqlState::GROUPING_ERROR,
-            "arguments to GROUPING must be grouping expressions of the associated query level",
-        ),
+        DataFusionError::Plan(message) if message.contains("grouping function is not in grouping columns") => {
+            SqlError::new(SqlState::GROUPING_ERROR, "arguments to GROUPING must be grouping expressions of the associated query level")
+        }
         DataFusionError::Plan(message) => SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, plain(message))
             .hint("The statement is well formed but this shape of query is not supported yet."),
         DataFusionError::Execution(message) => execution(message),

@@ -43,11 +43,7 @@ pub(crate) enum CopyValue {
 pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Copy, Fault> {
     cursor.expect_word("COPY")?;
     let legacy_binary = cursor.eat_word("BINARY");
-    let subject = if cursor.is(&Token::LParen) {
-        CopySubject::Query(whole_query(cursor.parenthesised()?)?)
-    } else {
-        table(cursor)?
-    };
+    let subject = if cursor.is(&Token::LParen) { CopySubject::Query(whole_query(cursor.parenthesised()?)?) } else { table(cursor)? };
     let from = if cursor.eat_word("FROM") {
         true
     } else {
@@ -58,7 +54,8 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Copy, Fault> {
         None
     } else if cursor.is_word("PROGRAM") {
         return Err(Fault::Ours(
-            crate::Error::unsupported("COPY to or from a program is not supported").hint("Use COPY ... STDIN or STDOUT and a pipe at the client."),
+            crate::Error::unsupported("COPY to or from a program is not supported")
+                .hint("Use COPY ... STDIN or STDOUT and a pipe at the client."),
         ));
     } else {
         Some(cursor.string()?)
@@ -74,7 +71,10 @@ pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Copy, Fault> {
         legacy_options(cursor, &mut options, with)?;
     }
     if cursor.is_word("WHERE") {
-        return Err(Fault::Ours(crate::Error::unsupported("COPY FROM ... WHERE is not supported").hint("Load into a table first, then INSERT ... SELECT with the condition.")));
+        return Err(Fault::Ours(
+            crate::Error::unsupported("COPY FROM ... WHERE is not supported")
+                .hint("Load into a table first, then INSERT ... SELECT with the condition."),
+        ));
     }
     cursor.expect_end()?;
     Ok(Copy { subject, from, file, options })

@@ -69,11 +69,7 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<(), Error> {
             _ => {}
         }
         let level = levels.last().copied().unwrap_or_default();
-        if levels.len() > NESTING_MAX
-            || total + level.chain > CHAIN_MAX
-            || level.logic > LOGIC_MAX
-            || arms > ARMS_MAX
-            || joins > JOINS_MAX
+        if levels.len() > NESTING_MAX || total + level.chain > CHAIN_MAX || level.logic > LOGIC_MAX || arms > ARMS_MAX || joins > JOINS_MAX
         {
             return Err(too_deep());
         }
@@ -104,7 +100,6 @@ fn chains(token: &Token) -> bool {
 
 /// PostgreSQL's error for a statement that needs too much stack.
 pub(super) fn too_deep() -> Error {
-    Error::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded").hint(
-        "The statement nests or chains too deeply: use IN (...) or VALUES for long lists, and fewer operators in one expression.",
-    )
+    Error::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded")
+        .hint("The statement nests or chains too deeply: use IN (...) or VALUES for long lists, and fewer operators in one expression.")
 }

@@ -108,9 +108,12 @@ impl Dialect for KuraDialect {
             return None;
         };
         let left = Box::new(expr.clone());
-        Some(parser.parse_subexpr(self.prec_value(Precedence::Is)).map(Box::new).map(|right| {
-            if negated { Expr::IsNotDistinctFrom(left, right) } else { Expr::IsDistinctFrom(left, right) }
-        }))
+        Some(
+            parser
+                .parse_subexpr(self.prec_value(Precedence::Is))
+                .map(Box::new)
+                .map(|right| if negated { Expr::IsNotDistinctFrom(left, right) } else { Expr::IsDistinctFrom(left, right) }),
+        )
     }
 
     /// A sign binds tighter than `^`: `-2 ^ 2` is 4.

@@ -139,7 +139,8 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand, Fault> {
         cursor.eat_word("SESSION");
     }
     if cursor.eat_words(&["TIME", "ZONE"]) {
-        let value = if cursor.eat_word("LOCAL") || cursor.eat_word("DEFAULT") { SetValue::Default } else { SetValue::Values(vec![value(cursor)?]) };
+        let value =
+            if cursor.eat_word("LOCAL") || cursor.eat_word("DEFAULT") { SetValue::Default } else { SetValue::Values(vec![value(cursor)?]) };
         return Ok(SessionCommand::Set { name: "timezone".to_owned(), value, local });
     }
     if cursor.eat_word("NAMES") {

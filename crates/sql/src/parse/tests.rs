@@ -28,15 +28,18 @@ fn errors_name_the_token_and_its_place() {
 
 #[test]
 fn session_commands() {
-    assert_eq!(kinds("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"), [
-        "Session(Begin { read_only: Some(true), isolation: Some(\"repeatable read\") })"
-    ]);
-    assert_eq!(kinds("SET search_path TO a, \"B\""), [
-        "Session(Set { name: \"search_path\", value: Values([\"a\", \"B\"]), local: false })"
-    ]);
-    assert_eq!(kinds("set local time zone 'Asia/Tokyo'"), [
-        "Session(Set { name: \"timezone\", value: Values([\"Asia/Tokyo\"]), local: true })"
-    ]);
+    assert_eq!(
+        kinds("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"),
+        ["Session(Begin { read_only: Some(true), isolation: Some(\"repeatable read\") })"]
+    );
+    assert_eq!(
+        kinds("SET search_path TO a, \"B\""),
+        ["Session(Set { name: \"search_path\", value: Values([\"a\", \"B\"]), local: false })"]
+    );
+    assert_eq!(
+        kinds("set local time zone 'Asia/Tokyo'"),
+        ["Session(Set { name: \"timezone\", value: Values([\"Asia/Tokyo\"]), local: true })"]
+    );
     assert_eq!(kinds("SHOW TRANSACTION ISOLATION LEVEL"), ["Session(Show(\"transaction_isolation\"))"]);
     assert_eq!(kinds("select 1; create schema s"), ["Query", "Utility"]);
 }

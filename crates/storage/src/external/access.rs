@@ -63,11 +63,7 @@ impl FileAccess {
         }
         found.sort();
         found.dedup();
-        if found.is_empty() {
-            Err(Error::Missing { path: path.to_owned() })
-        } else {
-            Ok(found)
-        }
+        if found.is_empty() { Err(Error::Missing { path: path.to_owned() }) } else { Ok(found) }
     }
 
     /// The file that writing to `path` would create or replace.
@@ -81,20 +77,13 @@ impl FileAccess {
         }
         let is_named = matches!(target.components().next_back(), Some(Component::Normal(_)));
         let (Some(parent), Some(name), true) = (target.parent(), target.file_name(), is_named) else {
-            return Err(Error::NotAFile {
-                path: path.to_owned(),
-                what: "a directory",
-            });
+            return Err(Error::NotAFile { path: path.to_owned(), what: "a directory" });
         };
         let directory = match parent.canonicalize() {
             Ok(directory) if self.allows(&directory) => directory,
             Ok(_) => return Err(outside(path)),
             Err(source) if self.allows_what_exists_of(parent) => {
-                return Err(Error::Io {
-                    action: "open file",
-                    path: path.to_owned(),
-                    source,
-                });
+                return Err(Error::Io { action: "open file", path: path.to_owned(), source });
             }
             Err(_) => return Err(outside(path)),
         };
@@ -104,11 +93,7 @@ impl FileAccess {
             Ok(metadata) if metadata.is_symlink() => {
                 // Writing follows the link, so it is where the link leads that counts.
                 let real = target.canonicalize().map_err(|_| outside(path))?;
-                if self.allows(&real) {
-                    regular(real, path)
-                } else {
-                    Err(outside(path))
-                }
+                if self.allows(&real) { regular(real, path) } else { Err(outside(path)) }
             }
             Ok(_) => regular(target, path),
         }
@@ -117,11 +102,7 @@ impl FileAccess {
     /// The absolute paths a path may mean.
     fn candidates(&self, path: &str) -> Result<Vec<PathBuf>> {
         let plain = plain(path)?;
-        Ok(if plain.is_absolute() {
-            vec![plain]
-        } else {
-            self.roots.iter().map(|root| root.join(&plain)).collect()
-        })
+        Ok(if plain.is_absolute() { vec![plain] } else { self.roots.iter().map(|root| root.join(&plain)).collect() })
     }
 
     fn existing(&self, candidate: &Path, shown: &str) -> Result<PathBuf> {
@@ -130,11 +111,7 @@ impl FileAccess {
             Ok(_) => Err(outside(shown)),
             Err(source) if self.allows_what_exists_of(candidate) => Err(match source.kind() {
                 io::ErrorKind::NotFound => Error::Missing { path: shown.to_owned() },
-                _ => Error::Io {
-                    action: "open file",
-                    path: shown.to_owned(),
-                    source,
-                },
+                _ => Error::Io { action: "open file", path: shown.to_owned(), source },
             }),
             Err(_) => Err(outside(shown)),
         }
@@ -151,9 +128,7 @@ impl FileAccess {
         if path.components().any(|component| component == Component::ParentDir) {
             return false;
         }
-        path.ancestors()
-            .find_map(|ancestor| ancestor.canonicalize().ok())
-            .is_some_and(|real| self.allows(&real))
+        path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok()).is_some_and(|real| self.allows(&real))
     }
 
     /// Expands the pattern component by component.
@@ -175,9 +150,7 @@ impl FileAccess {
                 }
                 next.extend(entries(&real, text));
                 if next.len() > MATCHES_MAX {
-                    return Err(Error::Unsupported {
-                        what: format!("a pattern that matches more than {MATCHES_MAX} files"),
-                    });
+                    return Err(Error::Unsupported { what: format!("a pattern that matches more than {MATCHES_MAX} files") });
                 }
             }
             found = next;
@@ -192,14 +165,9 @@ fn entries(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     let Ok(listing) = fs::read_dir(directory) else {
         return Vec::new();
     };
-    let names = listing
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok());
+    let names = listing.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let shown = names.filter(|name| !name.starts_with('.') || pattern.starts_with('.'));
-    shown
-        .filter(|name| is_match(pattern, name))
-        .map(|name| directory.join(name))
-        .collect()
+    shown.filter(|name| is_match(pattern, name)).map(|name| directory.join(name)).collect()
 }
 
 /// Whether `name` is `pattern` with something in place of each `*`.
@@ -228,29 +196,16 @@ fn plain(path: &str) -> Result<PathBuf> {
     match path.split_once("://") {
         None => Ok(PathBuf::from(path)),
         Some(("file", local)) if local.starts_with('/') => Ok(PathBuf::from(local)),
-        Some((scheme, _)) => Err(Error::Unsupported {
-            what: format!("COPY with a URL of scheme \"{scheme}\""),
-        }),
+        Some((scheme, _)) => Err(Error::Unsupported { what: format!("COPY with a URL of scheme \"{scheme}\"") }),
     }
 }
 
 fn regular(path: PathBuf, shown: &str) -> Result<PathBuf> {
-    let metadata = fs::metadata(&path).map_err(|source| Error::Io {
-        action: "stat file",
-        path: shown.to_owned(),
-        source,
-    })?;
+    let metadata = fs::metadata(&path).map_err(|source| Error::Io { action: "stat file", path: shown.to_owned(), source })?;
     if metadata.is_file() {
         return Ok(path);
     }
-    Err(Error::NotAFile {
-        path: shown.to_owned(),
-        what: if metadata.is_dir() {
-            "a directory"
-        } else {
-            "not a regular file"
-        },
-    })
+    Err(Error::NotAFile { path: shown.to_owned(), what: if metadata.is_dir() { "a directory" } else { "not a regular file" } })
 }
 
 fn outside(path: &str) -> Error {

@@ -32,11 +32,7 @@ pub async fn read_bytes(access: &FileAccess, path: &str) -> Result<BoxStream<'st
     let (access, shown) = (access.clone(), path.to_owned());
     let file = blocking(move || {
         let real = access.resolve(&shown)?;
-        File::open(&real).map_err(|source| Error::Io {
-            action: "open file",
-            path: shown,
-            source,
-        })
+        File::open(&real).map_err(|source| Error::Io { action: "open file", path: shown, source })
     })
     .await?;
     let shown = path.to_owned();
@@ -54,11 +50,7 @@ pub async fn read_bytes(access: &FileAccess, path: &str) -> Result<BoxStream<'st
 fn read_piece(mut file: File, shown: String) -> Result<Option<(Bytes, Option<File>)>> {
     let mut piece = Vec::with_capacity(CHUNK);
     let read = Read::by_ref(&mut file).take(CHUNK as u64).read_to_end(&mut piece);
-    let length = read.map_err(|source| Error::Io {
-        action: "read from file",
-        path: shown,
-        source,
-    })?;
+    let length = read.map_err(|source| Error::Io { action: "read from file", path: shown, source })?;
     Ok((length > 0).then(|| (Bytes::from(piece), Some(file))))
 }
 
@@ -82,13 +74,7 @@ impl ByteWriter {
         blocking(move || {
             let target = access.resolve_for_writing(&shown)?;
             let file = LocalFile::create(sibling(&target))?;
-            Ok(Self {
-                target,
-                shown,
-                file: Some(file),
-                pending: BytesMut::new(),
-                written: 0,
-            })
+            Ok(Self { target, shown, file: Some(file), pending: BytesMut::new(), written: 0 })
         })
         .await
     }
@@ -99,11 +85,7 @@ impl ByteWriter {
     /// `Io`.
     pub async fn write(&mut self, piece: &[u8]) -> Result<()> {
         self.pending.extend_from_slice(piece);
-        if self.pending.len() >= CHUNK {
-            self.flush().await
-        } else {
-            Ok(())
-        }
+        if self.pending.len() >= CHUNK { self.flush().await } else { Ok(()) }
     }
 
     /// Completes the file and returns its size in bytes.
@@ -128,11 +110,7 @@ impl ByteWriter {
         self.written += piece.len() as u64;
         let shown = self.shown.clone();
         let file = blocking(move || {
-            file.write_all(&piece).map_err(|source| Error::Io {
-                action: "write to file",
-                path: shown,
-                source,
-            })?;
+            file.write_all(&piece).map_err(|source| Error::Io { action: "write to file", path: shown, source })?;
             Ok(file)
         });
         self.file = Some(file.await?);

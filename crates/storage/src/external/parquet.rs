@@ -60,11 +60,7 @@ pub async fn read_parquet(access: &FileAccess, path: &str) -> Result<SendableRec
         let footer = Arc::new(footer::load(&file, 0).await?);
         let schema = schema.get_or_insert_with(|| outward(&footer));
         let own = footer.arrow.schema();
-        let roots = schema
-            .fields()
-            .iter()
-            .map(|field| own.index_of(field.name()).ok())
-            .collect();
+        let roots = schema.fields().iter().map(|field| own.index_of(field.name()).ok()).collect();
         let open = OpenFile::new(&file, &footer, None)?;
         sources.push(Source { open, footer, roots });
     }
@@ -76,13 +72,7 @@ pub async fn read_parquet(access: &FileAccess, path: &str) -> Result<SendableRec
     });
     let batches = stream::iter(units.collect::<Vec<_>>())
         .map(|(source, group)| open_group(source, group))
-        .map_ok(move |(source, open)| {
-            stream::iter(Decoding {
-                source,
-                open,
-                schema: Arc::clone(&schema),
-            })
-        })
+        .map_ok(move |(source, open)| stream::iter(Decoding { source, open, schema: Arc::clone(&schema) }))
         .try_flatten()
         .map_err(DataFusionError::from);
     Ok(Box::pin(RecordBatchStreamAdapter::new(output, batches)))
@@ -90,34 +80,16 @@ pub async fn read_parquet(access: &FileAccess, path: &str) -> Result<SendableRec
 
 fn open_local(path: &Path) -> Result<ObjectFile> {
     let shown = path.display().to_string();
-    let size = std::fs::metadata(path)
-        .map_err(|source| Error::Io {
-            action: "stat file",
-            path: shown.clone(),
-            source,
-        })?
-        .len();
-    let location =
-        object_store::path::Path::from_absolute_path(path).map_err(|_| Error::InvalidName { path: shown.clone() })?;
-    Ok(ObjectFile::new(
-        Arc::new(LocalFileSystem::new()),
-        location,
-        path,
-        &shown,
-        size,
-        Origin::User,
-    ))
+    let size = std::fs::metadata(path).map_err(|source| Error::Io { action: "stat file", path: shown.clone(), source })?.len();
+    let location = object_store::path::Path::from_absolute_path(path).map_err(|_| Error::InvalidName { path: shown.clone() })?;
+    Ok(ObjectFile::new(Arc::new(LocalFileSystem::new()), location, path, &shown, size, Origin::User))
 }
 
 /// The schema rows come out in: without field ids, and with intervals as intervals.
 fn outward(footer: &Footer) -> SchemaRef {
     let fields = footer.arrow.schema().fields().iter().enumerate().map(|(root, field)| {
         let data_type = field.data_type().clone();
-        let data_type = if footer.intervals.contains(&root) {
-            with_intervals(data_type)
-        } else {
-            plain(data_type)
-        };
+        let data_type = if footer.intervals.contains(&root) { with_intervals(data_type) } else { plain(data_type) };
         Field::new(field.name(), data_type, true)
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
@@ -125,10 +97,7 @@ fn outward(footer: &Footer) -> SchemaRef {
 
 fn plain(data_type: DataType) -> DataType {
     match data_type {
-        DataType::List(element) => DataType::List(Arc::new(Field::new_list_field(
-            plain(element.data_type().clone()),
-            true,
-        ))),
+        DataType::List(element) => DataType::List(Arc::new(Field::new_list_field(plain(element.data_type().clone()), true))),
         other => other,
     }
 }
@@ -136,10 +105,7 @@ fn plain(data_type: DataType) -> DataType {
 fn with_intervals(data_type: DataType) -> DataType {
     match data_type {
         DataType::FixedSizeBinary(12) => DataType::Interval(IntervalUnit::MonthDayNano),
-        DataType::List(element) => DataType::List(Arc::new(Field::new_list_field(
-            with_intervals(element.data_type().clone()),
-            true,
-        ))),
+        DataType::List(element) => DataType::List(Arc::new(Field::new_list_field(with_intervals(element.data_type().clone()), true))),
         other => other,
     }
 }
@@ -147,14 +113,7 @@ fn with_intervals(data_type: DataType) -> DataType {
 fn open_group(source: Arc<Source>, row_group: usize) -> Result<(Arc<Source>, OpenRowGroup)> {
     let roots = source.roots.iter().flatten().copied();
     let mask = ProjectionMask::roots(source.footer.arrow.parquet_schema(), roots);
-    let request = Request {
-        row_group,
-        mask,
-        filter: None,
-        selection: None,
-        batch_size: BATCH_ROWS,
-        limit: None,
-    };
+    let request = Request { row_group, mask, filter: None, selection: None, batch_size: BATCH_ROWS, limit: None };
     let open = reader::open(&source.open, &source.footer, request)?;
     Ok((source, open))
 }
@@ -171,28 +130,15 @@ impl Decoding {
         let mut decoded: Vec<usize> = self.source.roots.iter().flatten().copied().collect();
         decoded.sort_unstable();
         decoded.dedup();
-        let positions: HashMap<usize, usize> = decoded
-            .into_iter()
-            .enumerate()
-            .map(|(position, root)| (root, position))
-            .collect();
-        let columns = self
-            .source
-            .roots
-            .iter()
-            .zip(self.schema.fields())
-            .map(|(root, field)| -> Result<ArrayRef> {
-                let position = root.and_then(|root| positions.get(&root).copied());
-                let Some(array) = position.and_then(|position| batch.columns().get(position)) else {
-                    return Ok(new_null_array(field.data_type(), batch.num_rows()));
-                };
-                canonical(array, None, field.data_type()).map_err(|error| {
-                    self.source
-                        .open
-                        .file()
-                        .corrupt(format!("column \"{}\": {error}", field.name()))
-                })
-            });
+        let positions: HashMap<usize, usize> = decoded.into_iter().enumerate().map(|(position, root)| (root, position)).collect();
+        let columns = self.source.roots.iter().zip(self.schema.fields()).map(|(root, field)| -> Result<ArrayRef> {
+            let position = root.and_then(|root| positions.get(&root).copied());
+            let Some(array) = position.and_then(|position| batch.columns().get(position)) else {
+                return Ok(new_null_array(field.data_type(), batch.num_rows()));
+            };
+            canonical(array, None, field.data_type())
+                .map_err(|error| self.source.open.file().corrupt(format!("column \"{}\": {error}", field.name())))
+        });
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns.collect::<Result<_>>()?, &options)
             .map_err(|error| self.open.corrupt(&error))
@@ -225,11 +171,7 @@ pub async fn write_parquet(
     let target = blocking(move || access.resolve_for_writing(&shown)).await?;
     let encoder = Arc::new(Encoder::new(Layout::of_result(columns)?)?);
     let file = GrowingFile::create_at(&encoder, sibling(&target))?;
-    let bounds = Bounds {
-        in_flight_bytes: IN_FLIGHT_BYTES,
-        file_bytes: u64::MAX,
-        open_files: 1,
-    };
+    let bounds = Bounds { in_flight_bytes: IN_FLIGHT_BYTES, file_bytes: u64::MAX, open_files: 1 };
     let mut pipeline = Pipeline::with_file(encoder, PathBuf::new(), bounds, file);
     let (mut batches, mut held_rows, mut bytes, mut rows) = (Vec::new(), 0, 0, 0_u64);
     while let Some(batch) = input.next().await {
@@ -239,9 +181,7 @@ pub async fn write_parquet(
         bytes += sliced_bytes(&batch);
         batches.push(batch);
         if held_rows >= ROW_GROUP_ROWS || bytes >= ROW_GROUP_BYTES {
-            pipeline
-                .push(0, Vec::new(), std::mem::take(&mut batches), bytes)
-                .await?;
+            pipeline.push(0, Vec::new(), std::mem::take(&mut batches), bytes).await?;
             (held_rows, bytes) = (0, 0);
         }
     }
@@ -249,11 +189,7 @@ pub async fn write_parquet(
         pipeline.push(0, Vec::new(), batches, bytes).await?;
     }
     let written = pipeline.finish().await?;
-    let finished = written
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::internal("no file was written"))?
-        .finished;
+    let finished = written.into_iter().next().ok_or_else(|| Error::internal("no file was written"))?.finished;
     blocking(move || finished.rename(&target)).await?;
     Ok(rows)
 }

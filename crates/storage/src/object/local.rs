@@ -56,16 +56,8 @@ impl LocalFile {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory).map_err(failed("create directory", directory))?;
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(failed("create file", &path))?;
-        Ok(Self {
-            file,
-            claim: Claim(Some(path)),
-        })
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).map_err(failed("create file", &path))?;
+        Ok(Self { file, claim: Claim(Some(path)) })
     }
 
     /// Forces the bytes to disk. The directory entry needs [`sync_directories`] besides.
@@ -73,30 +65,21 @@ impl LocalFile {
         let path = self.path().to_owned();
         self.file.sync_all().map_err(failed("fsync file", &path))?;
         let size = self.file.metadata().map_err(failed("stat file", &path))?.len();
-        Ok(Finished {
-            claim: self.claim,
-            size,
-        })
+        Ok(Finished { claim: self.claim, size })
     }
 
     /// The last `length` bytes so far.
     pub(crate) fn last_bytes(&self, length: u64) -> Result<Vec<u8>> {
         let size = self.file.metadata().map_err(failed("stat file", self.path()))?.len();
-        let start = size
-            .checked_sub(length)
-            .ok_or_else(|| Error::internal("a file shorter than its end"))?;
+        let start = size.checked_sub(length).ok_or_else(|| Error::internal("a file shorter than its end"))?;
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-        self.file
-            .read_exact_at(&mut bytes, start)
-            .map_err(failed("read file", self.path()))?;
+        self.file.read_exact_at(&mut bytes, start).map_err(failed("read file", self.path()))?;
         Ok(bytes)
     }
 
     /// Overwrites bytes from `position` on.
     pub(crate) fn write_at(&self, bytes: &[u8], position: u64) -> Result<()> {
-        self.file
-            .write_all_at(bytes, position)
-            .map_err(failed("write to file", self.path()))
+        self.file.write_all_at(bytes, position).map_err(failed("write to file", self.path()))
     }
 
     fn path(&self) -> &Path {
@@ -139,11 +122,7 @@ impl Finished {
 pub(crate) fn sync_directories<'a>(root: &Path, files: impl Iterator<Item = &'a Path>) -> Result<()> {
     let mut directories = BTreeSet::new();
     for file in files {
-        for directory in file
-            .ancestors()
-            .skip(1)
-            .take_while(|directory| directory.starts_with(root))
-        {
+        for directory in file.ancestors().skip(1).take_while(|directory| directory.starts_with(root)) {
             if !directories.insert(directory.to_owned()) {
                 break;
             }
@@ -158,10 +137,7 @@ pub(crate) fn sync_directories<'a>(root: &Path, files: impl Iterator<Item = &'a 
 
 /// Creates the root of a lake, durably.
 pub(crate) fn create_root(root: &Path) -> Result<PathBuf> {
-    let missing: Vec<&Path> = root
-        .ancestors()
-        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
-        .collect();
+    let missing: Vec<&Path> = root.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
     fs::create_dir_all(root).map_err(failed("create directory", root))?;
     for created in missing {
         match created.parent() {

@@ -63,9 +63,7 @@ impl FileColumns {
     pub(crate) fn new(columns: &[Column], footer: &Footer) -> Result<Self> {
         let roots = footer.arrow.parquet_schema().root_schema().get_fields();
         let places = columns.iter().map(|column| place(column, roots));
-        Ok(Self {
-            columns: places.collect::<Result<_>>()?,
-        })
+        Ok(Self { columns: places.collect::<Result<_>>()? })
     }
 
     /// The root of the file's schema that holds a column.
@@ -91,19 +89,12 @@ impl FileColumns {
         let position = |root: usize| roots.binary_search(&root).unwrap_or_default();
         let slots = chosen()
             .map(|place| match place {
-                Place::Root { root, companion } => Slot::Decoded {
-                    position: position(*root),
-                    companion: companion.map(position),
-                },
+                Place::Root { root, companion } => Slot::Decoded { position: position(*root), companion: companion.map(position) },
                 Place::Constant(value) => Slot::Constant(value.clone()),
             })
             .collect();
         let mask = ProjectionMask::roots(footer.arrow.parquet_schema(), roots.iter().copied());
-        Adapter {
-            mask,
-            columns: slots,
-            schema,
-        }
+        Adapter { mask, columns: slots, schema }
     }
 }
 
@@ -115,10 +106,7 @@ fn node_id(node: &TypePtr) -> Option<i64> {
 fn place(column: &Column, roots: &[TypePtr]) -> Result<Place> {
     let by_id = |id: i64| roots.iter().position(|node| node_id(node) == Some(id));
     if let Some(root) = by_id(column.id) {
-        return Ok(Place::Root {
-            root,
-            companion: by_id(interval::companion_id(column.id)),
-        });
+        return Ok(Place::Root { root, companion: by_id(interval::companion_id(column.id)) });
     }
     // Files registered from elsewhere may have no ids at all; then names decide, as they do for DuckDB.
     if roots.iter().all(|node| node_id(node).is_none())
@@ -132,18 +120,13 @@ fn place(column: &Column, roots: &[TypePtr]) -> Result<Place> {
 /// What rows have that were written before the column was added.
 fn initial_value(column: &Column) -> Result<ScalarValue> {
     let data_type = column.ty.arrow();
-    let invalid = |reason: String| {
-        Error::internal(format!(
-            "the default of column \"{}\" cannot be read: {reason}",
-            column.name
-        ))
-    };
+    let invalid = |reason: String| Error::internal(format!("the default of column \"{}\" cannot be read: {reason}", column.name));
     let Some(text) = &column.initial_default else {
         return ScalarValue::try_from(&data_type).map_err(|error| invalid(error.to_string()));
     };
     let texts = arrow::array::StringArray::from(vec![text.as_str()]);
-    let parsed = kura_pgtypes::decode::parse_array(&texts, column.ty, &OutputSettings::default())
-        .map_err(|error| invalid(error.to_string()))?;
+    let parsed =
+        kura_pgtypes::decode::parse_array(&texts, column.ty, &OutputSettings::default()).map_err(|error| invalid(error.to_string()))?;
     ScalarValue::try_from_array(&parsed, 0).map_err(|error| invalid(error.to_string()))
 }
 
@@ -154,11 +137,7 @@ impl Adapter {
     /// When a value does not fit, or a NULL is where none may be.
     pub(crate) fn adapt(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let fields = self.schema.fields();
-        let arrays = self
-            .columns
-            .iter()
-            .zip(fields)
-            .map(|(slot, field)| adapt_column(slot, field.data_type(), batch));
+        let arrays = self.columns.iter().zip(fields).map(|(slot, field)| adapt_column(slot, field.data_type(), batch));
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays.collect::<Result<_, _>>()?, &options)
     }
@@ -166,9 +145,7 @@ impl Adapter {
 
 fn adapt_column(slot: &Slot, data_type: &DataType, batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
     match slot {
-        Slot::Constant(value) => value
-            .to_array_of_size(batch.num_rows())
-            .map_err(|error| ArrowError::ExternalError(Box::new(error))),
+        Slot::Constant(value) => value.to_array_of_size(batch.num_rows()).map_err(|error| ArrowError::ExternalError(Box::new(error))),
         Slot::Decoded { position, companion } => {
             let decoded = batch.columns().get(*position).ok_or_else(|| missing(*position))?;
             let companion = companion.and_then(|position| batch.columns().get(position));
@@ -182,11 +159,7 @@ fn missing(position: usize) -> ArrowError {
 }
 
 /// Brings a decoded array into a canonical type.
-pub(crate) fn canonical(
-    array: &ArrayRef,
-    companion: Option<&ArrayRef>,
-    target: &DataType,
-) -> Result<ArrayRef, ArrowError> {
+pub(crate) fn canonical(array: &ArrayRef, companion: Option<&ArrayRef>, target: &DataType) -> Result<ArrayRef, ArrowError> {
     match (array.data_type(), target) {
         (from, to) if from == to => Ok(infinities_from_lake(Arc::clone(array))),
         (DataType::List(_), DataType::List(element)) => list(array, companion, element),
@@ -194,30 +167,15 @@ pub(crate) fn canonical(
             interval::decode(array, companion.map(AsRef::as_ref))
         }
         (DataType::Null, to) => Ok(new_null_array(to, array.len())),
-        (_, to) => cast_with_options(
-            array,
-            to,
-            &CastOptions {
-                safe: false,
-                ..CastOptions::default()
-            },
-        )
-        .map(infinities_from_lake),
+        (_, to) => cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() }).map(infinities_from_lake),
     }
 }
 
 fn list(array: &ArrayRef, companion: Option<&ArrayRef>, element: &Arc<Field>) -> Result<ArrayRef, ArrowError> {
     let list = array.as_list::<i32>();
-    let companion = companion
-        .and_then(|array| array.as_list_opt::<i32>())
-        .filter(|exact| exact.offsets() == list.offsets());
+    let companion = companion.and_then(|array| array.as_list_opt::<i32>()).filter(|exact| exact.offsets() == list.offsets());
     let values = canonical(list.values(), companion.map(ListArray::values), element.data_type())?;
-    let rebuilt = ListArray::try_new(
-        Arc::clone(element),
-        list.offsets().clone(),
-        values,
-        list.nulls().cloned(),
-    )?;
+    let rebuilt = ListArray::try_new(Arc::clone(element), list.offsets().clone(), values, list.nulls().cloned())?;
     Ok(Arc::new(rebuilt))
 }
 
@@ -233,12 +191,7 @@ pub(crate) fn canonical_bounds(bounds: &ArrayRef, target: &DataType) -> Option<A
 
 /// The fields of `schema` at `columns`, in that order.
 pub(crate) fn project(schema: &Schema, columns: &[usize]) -> SchemaRef {
-    Arc::new(Schema::new(
-        columns
-            .iter()
-            .map(|column| schema.field(*column).clone())
-            .collect::<Vec<_>>(),
-    ))
+    Arc::new(Schema::new(columns.iter().map(|column| schema.field(*column).clone()).collect::<Vec<_>>()))
 }
 
 /// Checks that the file has the rows the catalog counts.

@@ -46,12 +46,7 @@ impl Checksums {
     /// Those a footer holds; `None` when it holds none, or what is there makes no sense.
     pub(crate) fn of(metadata: &FileMetaData) -> Option<Self> {
         let entries = metadata.key_value_metadata()?;
-        let (end, digits) = entries
-            .iter()
-            .find(|entry| entry.key == KEY)?
-            .value
-            .as_deref()?
-            .split_once(':')?;
+        let (end, digits) = entries.iter().find(|entry| entry.key == KEY)?.value.as_deref()?.split_once(':')?;
         let end: u64 = end.parse().ok()?;
         let (digits, rest) = digits.as_bytes().as_chunks::<8>();
         let block = |digits: &[u8; 8]| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
@@ -84,12 +79,7 @@ pub(crate) struct Summing<W> {
 impl<W: Write> Summing<W> {
     /// For a file of which nothing is written yet.
     pub(crate) fn new(inner: W) -> Self {
-        Self {
-            inner,
-            position: 0,
-            current: XxHash64::with_seed(0),
-            blocks: Vec::new(),
-        }
+        Self { inner, position: 0, current: XxHash64::with_seed(0), blocks: Vec::new() }
     }
 
     /// The metadata entry for all that was written so far.
@@ -149,9 +139,7 @@ mod tests {
     use super::*;
 
     fn parse(entry: &KeyValue) -> Option<Checksums> {
-        let schema = parquet::schema::types::Type::group_type_builder("schema")
-            .build()
-            .unwrap();
+        let schema = parquet::schema::types::Type::group_type_builder("schema").build().unwrap();
         let schema = Arc::new(parquet::schema::types::SchemaDescriptor::new(Arc::new(schema)));
         Checksums::of(&FileMetaData::new(1, 0, None, Some(vec![entry.clone()]), schema, None))
     }

@@ -65,11 +65,7 @@ impl Encoder {
         let template = SerializedFileWriter::new(std::io::sink(), Arc::clone(&layout.parquet), Arc::clone(&PROPERTIES));
         let factory = ArrowRowGroupWriterFactory::new(&template.map_err(Error::Encode)?, Arc::clone(&layout.arrow));
         let leaves = layout.leaves();
-        Ok(Self {
-            layout,
-            leaves,
-            factory,
-        })
+        Ok(Self { layout, leaves, factory })
     }
 
     /// The leaves of a file in order.
@@ -79,24 +75,15 @@ impl Encoder {
 
     /// Begins a file.
     pub(crate) fn file<W: Write + Send>(&self, sink: W) -> Result<SerializedFileWriter<W>> {
-        SerializedFileWriter::new(sink, Arc::clone(&self.layout.parquet), Arc::clone(&PROPERTIES))
-            .map_err(Error::Encode)
+        SerializedFileWriter::new(sink, Arc::clone(&self.layout.parquet), Arc::clone(&PROPERTIES)).map_err(Error::Encode)
     }
 
     /// Encodes all rows of `batches` as one row group, columns in parallel. Columns are in the layout's order.
     pub(crate) fn encode(&self, batches: &[RecordBatch]) -> Result<RowGroup> {
         if let Some(odd) = batches.iter().find(|batch| batch.num_columns() != self.layout.len()) {
-            return Err(Error::internal(format!(
-                "{} columns were given for {}",
-                odd.num_columns(),
-                self.layout.len()
-            )));
+            return Err(Error::internal(format!("{} columns were given for {}", odd.num_columns(), self.layout.len())));
         }
-        let mut writers = self
-            .factory
-            .create_column_writers(0)
-            .map_err(Error::Encode)?
-            .into_iter();
+        let mut writers = self.factory.create_column_writers(0).map_err(Error::Encode)?.into_iter();
         let mut tasks = Vec::with_capacity(self.layout.len());
         let mut leaf = 0;
         for column in 0..self.layout.len() {
@@ -110,11 +97,7 @@ impl Encoder {
             .collect::<Result<Vec<_>>>()?;
         let (chunks, gathered): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
         let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        Ok(RowGroup {
-            chunks: chunks.into_iter().flatten().collect(),
-            gathered: gathered.into_iter().flatten().collect(),
-            rows,
-        })
+        Ok(RowGroup { chunks: chunks.into_iter().flatten().collect(), gathered: gathered.into_iter().flatten().collect(), rows })
     }
 
     fn encode_column(
@@ -132,29 +115,17 @@ impl Encoder {
             }
             for (offset, stored) in self.layout.store(column, array)?.iter().enumerate() {
                 let field = self.layout.arrow.field(leaf + offset);
-                let writer = writers
-                    .get_mut(offset)
-                    .ok_or_else(|| Error::internal("a column has too few writers"))?;
+                let writer = writers.get_mut(offset).ok_or_else(|| Error::internal("a column has too few writers"))?;
                 write(writer, field, stored).map_err(Error::Encode)?;
             }
         }
-        let chunks = writers
-            .into_iter()
-            .map(ArrowColumnWriter::close)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(Error::Encode)?;
+        let chunks = writers.into_iter().map(ArrowColumnWriter::close).collect::<Result<Vec<_>, _>>().map_err(Error::Encode)?;
         Ok((chunks, gathered))
     }
 }
 
-fn write(
-    writer: &mut ArrowColumnWriter,
-    field: &arrow::datatypes::Field,
-    array: &ArrayRef,
-) -> Result<(), ParquetError> {
-    compute_leaves(field, array)?
-        .iter()
-        .try_for_each(|leaf| writer.write(leaf))
+fn write(writer: &mut ArrowColumnWriter, field: &arrow::datatypes::Field, array: &ArrayRef) -> Result<(), ParquetError> {
+    compute_leaves(field, array)?.iter().try_for_each(|leaf| writer.write(leaf))
 }
 
 /// What an array of a canonical type, or the elements of a list, add to the statistics.
@@ -163,10 +134,7 @@ fn gather(array: &ArrayRef) -> Gathered {
         return Gathered::of(array);
     };
     let offsets = list.value_offsets();
-    let (first, last) = (
-        offsets.first().copied().unwrap_or(0),
-        offsets.last().copied().unwrap_or(0),
-    );
+    let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
     let start = usize::try_from(first).unwrap_or(0);
     let length = usize::try_from(last - first).unwrap_or(0);
     Gathered::of(list.values().slice(start, length).as_ref())
@@ -190,19 +158,12 @@ struct LeafStatistics {
 
 impl RowGroup {
     /// Appends the row group to a file and its statistics to the file's.
-    pub(crate) fn append_to<W: Write + Send>(
-        self,
-        file: &mut SerializedFileWriter<W>,
-        statistics: &mut FileStatistics,
-    ) -> Result<()> {
+    pub(crate) fn append_to<W: Write + Send>(self, file: &mut SerializedFileWriter<W>, statistics: &mut FileStatistics) -> Result<()> {
         statistics.leaves.resize(self.chunks.len(), LeafStatistics::default());
         let mut group = file.next_row_group().map_err(Error::Encode)?;
         for ((chunk, gathered), leaf) in self.chunks.into_iter().zip(self.gathered).zip(&mut statistics.leaves) {
             let metadata = &chunk.close().metadata;
-            let nulls = metadata
-                .statistics()
-                .and_then(parquet::file::statistics::Statistics::null_count_opt)
-                .unwrap_or(0);
+            let nulls = metadata.statistics().and_then(parquet::file::statistics::Statistics::null_count_opt).unwrap_or(0);
             let slots = u64::try_from(metadata.num_values()).unwrap_or(0);
             leaf.values += slots.saturating_sub(nulls);
             leaf.nulls += nulls;
@@ -221,13 +182,7 @@ impl FileStatistics {
     pub(crate) fn into_columns(self, leaves: &[Leaf]) -> std::collections::HashMap<i64, ColumnStats> {
         let named = self.leaves.into_iter().zip(leaves);
         named
-            .filter_map(|(own, leaf)| {
-                Some((
-                    leaf.id?,
-                    own.gathered
-                        .into_stats(&leaf.data_type, own.values, own.nulls, own.bytes),
-                ))
-            })
+            .filter_map(|(own, leaf)| Some((leaf.id?, own.gathered.into_stats(&leaf.data_type, own.values, own.nulls, own.bytes))))
             .collect()
     }
 }

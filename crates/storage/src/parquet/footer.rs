@@ -72,27 +72,16 @@ pub(crate) async fn load(file: &ObjectFile, footer_size: u64) -> Result<Footer> 
     check_codecs(file, arrow.metadata())?;
     let rows = check(arrow.metadata(), file.size).map_err(|reason| file.corrupt(reason))?;
     let checksums = checksums(arrow.metadata().file_metadata(), has_checksum).map_err(|reason| file.corrupt(reason))?;
-    Ok(Footer {
-        arrow,
-        rows,
-        intervals,
-        checksums,
-    })
+    Ok(Footer { arrow, rows, intervals, checksums })
 }
 
 /// The checksums of the pages. Programs that copy a file's metadata into one of their own leave entries that mean nothing; only in our
 /// own files they must be there, and be right.
 fn checksums(metadata: &FileMetaData, has_checksum: bool) -> Result<Option<Arc<Checksums>>, &'static str> {
     if has_checksum {
-        return Checksums::of(metadata)
-            .map(|own| Some(Arc::new(own)))
-            .ok_or("it has lost its checksums");
+        return Checksums::of(metadata).map(|own| Some(Arc::new(own))).ok_or("it has lost its checksums");
     }
-    if metadata.created_by() == Some(CREATED_BY) {
-        Err("it has lost the checksum of its footer")
-    } else {
-        Ok(None)
-    }
+    if metadata.created_by() == Some(CREATED_BY) { Err("it has lost the checksum of its footer") } else { Ok(None) }
 }
 
 /// Encoded metadata as it was found.
@@ -106,19 +95,10 @@ struct Encoded {
 /// Compares the metadata, given with the trailer, with the hash in the file's head.
 fn verified(file: &ObjectFile, head: &[u8], footer: &Bytes) -> Result<Encoded> {
     let bytes = footer.slice(..footer.len().saturating_sub(TRAILER as usize));
-    let hash = head
-        .strip_prefix(MAGIC)
-        .and_then(|rest| rest.strip_prefix(checksum::TAG))
-        .and_then(|hash| hash.first_chunk::<8>());
+    let hash = head.strip_prefix(MAGIC).and_then(|rest| rest.strip_prefix(checksum::TAG)).and_then(|hash| hash.first_chunk::<8>());
     match hash {
-        None => Ok(Encoded {
-            bytes,
-            has_checksum: false,
-        }),
-        Some(hash) if u64::from_le_bytes(*hash) == checksum::of_footer(footer) => Ok(Encoded {
-            bytes,
-            has_checksum: true,
-        }),
+        None => Ok(Encoded { bytes, has_checksum: false }),
+        Some(hash) if u64::from_le_bytes(*hash) == checksum::of_footer(footer) => Ok(Encoded { bytes, has_checksum: true }),
         Some(_) => Err(file.corrupt("its footer does not match its checksum")),
     }
 }
@@ -132,10 +112,7 @@ async fn fetch(file: &ObjectFile, footer_size: u64) -> Result<Encoded> {
     };
     let guess = if footer_size == 0 { GUESS } else { footer_size };
     if footer_size > end - magic_end {
-        return Err(file.corrupt(format!(
-            "a footer of {footer_size} bytes does not fit into {} bytes",
-            file.size
-        )));
+        return Err(file.corrupt(format!("a footer of {footer_size} bytes does not fit into {} bytes", file.size)));
     }
     let start = end.saturating_sub(guess).max(magic_end);
     let mut read = file.ranges(&[head, start..file.size]).await?.into_iter();
@@ -155,10 +132,7 @@ async fn fetch(file: &ObjectFile, footer_size: u64) -> Result<Encoded> {
         return verified(file, &first, &tail.slice(skipped..));
     }
     let whole: Vec<Bytes> = file.ranges(std::slice::from_ref(&(end - length..file.size))).await?;
-    let whole = whole
-        .into_iter()
-        .next()
-        .ok_or_else(|| file.corrupt("it cannot be read"))?;
+    let whole = whole.into_iter().next().ok_or_else(|| file.corrupt("it cannot be read"))?;
     verified(file, &first, &whole)
 }
 
@@ -167,20 +141,13 @@ fn decode(bytes: &[u8]) -> Result<(ArrowReaderMetadata, Vec<usize>), ParquetErro
     let written = ParquetMetaDataReader::decode_schema(bytes)?.root_schema_ptr();
     let root = without_intervals(&written)?;
     let changed = root.get_fields().iter().zip(written.get_fields()).enumerate();
-    let intervals = changed
-        .filter(|(_, (new, old))| !Arc::ptr_eq(new, old))
-        .map(|(number, _)| number)
-        .collect();
+    let intervals = changed.filter(|(_, (new, old))| !Arc::ptr_eq(new, old)).map(|(number, _)| number).collect();
     let schema = Arc::new(SchemaDescriptor::new(root));
     let options = ParquetMetaDataOptions::new().with_schema(Arc::clone(&schema));
     let metadata = ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options))?;
     let inferred = parquet_to_arrow_schema(&schema, None)?;
-    let decoded: Vec<Field> = inferred
-        .fields()
-        .iter()
-        .zip(schema.root_schema().get_fields())
-        .map(|(field, node)| decoded_as(field, node))
-        .collect();
+    let decoded: Vec<Field> =
+        inferred.fields().iter().zip(schema.root_schema().get_fields()).map(|(field, node)| decoded_as(field, node)).collect();
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(decoded)));
     Ok((ArrowReaderMetadata::try_new(Arc::new(metadata), options)?, intervals))
 }
@@ -199,16 +166,8 @@ fn without_intervals(node: &TypePtr) -> Result<TypePtr, ParquetError> {
             .with_id(id);
         return Ok(Arc::new(plain.build()?));
     }
-    let children = node
-        .get_fields()
-        .iter()
-        .map(without_intervals)
-        .collect::<Result<Vec<_>, _>>()?;
-    if children
-        .iter()
-        .zip(node.get_fields())
-        .all(|(new, old)| Arc::ptr_eq(new, old))
-    {
+    let children = node.get_fields().iter().map(without_intervals).collect::<Result<Vec<_>, _>>()?;
+    if children.iter().zip(node.get_fields()).all(|(new, old)| Arc::ptr_eq(new, old)) {
         return Ok(Arc::clone(node));
     }
     let mut group = Type::group_type_builder(node.name())
@@ -227,9 +186,7 @@ fn decoded_as(field: &Field, node: &TypePtr) -> Field {
     let data_type = match field.data_type() {
         DataType::Utf8 => DataType::Utf8View,
         // Spark's old timestamps; in nanoseconds they would end in 2262.
-        DataType::Timestamp(TimeUnit::Nanosecond, None)
-            if node.is_primitive() && node.get_physical_type() == Physical::INT96 =>
-        {
+        DataType::Timestamp(TimeUnit::Nanosecond, None) if node.is_primitive() && node.get_physical_type() == Physical::INT96 => {
             DataType::Timestamp(TimeUnit::Microsecond, None)
         }
         DataType::List(element) => match innermost(node) {
@@ -256,26 +213,18 @@ fn check_codecs(file: &ObjectFile, metadata: &ParquetMetaData) -> Result<()> {
     let mut chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
     let foreign = chunks.find(|chunk| matches!(chunk.compression(), Compression::BROTLI(_) | Compression::LZO));
     let Some(chunk) = foreign else { return Ok(()) };
-    let codec = if chunk.compression() == Compression::LZO {
-        "lzo"
-    } else {
-        "brotli"
-    };
-    Err(Error::Unsupported {
-        what: format!("compression {codec} of file \"{}\"", file.name),
-    })
+    let codec = if chunk.compression() == Compression::LZO { "lzo" } else { "brotli" };
+    Err(Error::Unsupported { what: format!("compression {codec} of file \"{}\"", file.name) })
 }
 
 /// Refuses metadata that the decoder would panic at, or that points outside of the file. Returns the number of rows.
 fn check(metadata: &ParquetMetaData, file_size: u64) -> Result<u64, String> {
     let mut rows = 0_u64;
     for (number, group) in metadata.row_groups().iter().enumerate() {
-        let count =
-            u64::try_from(group.num_rows()).map_err(|_| format!("row group {number} has {} rows", group.num_rows()))?;
+        let count = u64::try_from(group.num_rows()).map_err(|_| format!("row group {number} has {} rows", group.num_rows()))?;
         rows = rows.checked_add(count).ok_or("it has too many rows")?;
         for chunk in group.columns() {
-            let range =
-                chunk_range(chunk).ok_or_else(|| format!("row group {number} has an impossible column chunk"))?;
+            let range = chunk_range(chunk).ok_or_else(|| format!("row group {number} has an impossible column chunk"))?;
             if range.start < 4 || range.end > file_size {
                 return Err(format!("row group {number} points outside of the file"));
             }
@@ -290,9 +239,7 @@ fn check(metadata: &ParquetMetaData, file_size: u64) -> Result<u64, String> {
 
 /// Where a column chunk lies; `None` where the metadata is absurd.
 fn chunk_range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
-    let start = chunk
-        .dictionary_page_offset()
-        .unwrap_or_else(|| chunk.data_page_offset());
+    let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
     let start = u64::try_from(start).ok()?;
     u64::try_from(chunk.data_page_offset()).ok()?;
     u64::try_from(chunk.num_values()).ok()?;

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, IntervalMonthDayNanoBuilder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, IntervalMonthDayNanoBuilder};
 use arrow::datatypes::{IntervalMonthDayNano, IntervalMonthDayNanoType};
 use arrow::error::ArrowError;
 
@@ -30,11 +28,7 @@ pub(crate) fn companion_id(id: i64) -> i64 {
 
 /// Months, days and milliseconds, and whether they are the whole truth.
 fn to_parquet(value: IntervalMonthDayNano) -> ([u32; 3], bool) {
-    let exact = (
-        u32::try_from(value.months),
-        u32::try_from(value.days),
-        u32::try_from(value.nanoseconds / NANOS_PER_MILLI),
-    );
+    let exact = (u32::try_from(value.months), u32::try_from(value.days), u32::try_from(value.nanoseconds / NANOS_PER_MILLI));
     if let (Ok(months), Ok(days), Ok(millis)) = exact
         && value.nanoseconds % NANOS_PER_MILLI == 0
     {
@@ -106,11 +100,7 @@ pub(crate) fn decode(main: &dyn Array, companion: Option<&dyn Array>) -> Result<
         }
         let bytes = main.value(row);
         let millis = i64::from(le4(bytes, 8).cast_unsigned());
-        values.append_value(IntervalMonthDayNano::new(
-            le4(bytes, 0),
-            le4(bytes, 4),
-            millis * NANOS_PER_MILLI,
-        ));
+        values.append_value(IntervalMonthDayNano::new(le4(bytes, 0), le4(bytes, 4), millis * NANOS_PER_MILLI));
     }
     Ok(Arc::new(values.finish()))
 }
@@ -123,17 +113,11 @@ fn fixed(array: &dyn Array, width: i32) -> Result<&FixedSizeBinaryArray, ArrowEr
 }
 
 fn le4(bytes: &[u8], at: usize) -> i32 {
-    bytes
-        .get(at..at + 4)
-        .and_then(|part| part.try_into().ok())
-        .map_or(0, i32::from_le_bytes)
+    bytes.get(at..at + 4).and_then(|part| part.try_into().ok()).map_or(0, i32::from_le_bytes)
 }
 
 fn le8(bytes: &[u8], at: usize) -> i64 {
-    bytes
-        .get(at..at + 8)
-        .and_then(|part| part.try_into().ok())
-        .map_or(0, i64::from_le_bytes)
+    bytes.get(at..at + 8).and_then(|part| part.try_into().ok()).map_or(0, i64::from_le_bytes)
 }
 
 #[cfg(test)]
@@ -154,12 +138,7 @@ mod tests {
         ]);
         let (main, companion) = encode(&array).unwrap();
         assert_eq!(companion.null_count(), 2);
-        assert_eq!(
-            decode(&main, Some(&companion))
-                .unwrap()
-                .as_primitive::<IntervalMonthDayNanoType>(),
-            &array
-        );
+        assert_eq!(decode(&main, Some(&companion)).unwrap().as_primitive::<IntervalMonthDayNanoType>(), &array);
         // Without the companion: the closest thing other readers can see.
         let plain = decode(&main, None).unwrap();
         let plain = plain.as_primitive::<IntervalMonthDayNanoType>();

@@ -62,12 +62,7 @@ impl Layout {
 
     /// For a file of named and typed columns outside of the lake.
     pub(crate) fn of_result(columns: &[(String, PgType)]) -> Result<Self> {
-        Self::new(columns.iter().map(|(name, ty)| LayoutColumn {
-            name: name.clone(),
-            ty: *ty,
-            lake_type: String::new(),
-            ids: None,
-        }))
+        Self::new(columns.iter().map(|(name, ty)| LayoutColumn { name: name.clone(), ty: *ty, lake_type: String::new(), ids: None }))
     }
 
     fn new(columns: impl Iterator<Item = LayoutColumn>) -> Result<Self> {
@@ -82,15 +77,8 @@ impl Layout {
                 fields.push(Field::new(companion_name(column), companion_type(column), true));
             }
         }
-        let root = Type::group_type_builder("kura_schema")
-            .with_fields(nodes)
-            .build()
-            .map_err(Error::Encode)?;
-        Ok(Self {
-            columns,
-            parquet: Arc::new(root),
-            arrow: Arc::new(Schema::new(fields)),
-        })
+        let root = Type::group_type_builder("kura_schema").with_fields(nodes).build().map_err(Error::Encode)?;
+        Ok(Self { columns, parquet: Arc::new(root), arrow: Arc::new(Schema::new(fields)) })
     }
 
     /// The leaves in the order of the file.
@@ -98,15 +86,9 @@ impl Layout {
         let mut leaves = Vec::new();
         for column in &self.columns {
             let id = column.ids.map(|(id, element)| element.unwrap_or(id));
-            leaves.push(Leaf {
-                id,
-                data_type: column.ty.element().unwrap_or(column.ty).arrow(),
-            });
+            leaves.push(Leaf { id, data_type: column.ty.element().unwrap_or(column.ty).arrow() });
             if column.has_companion() {
-                leaves.push(Leaf {
-                    id: None,
-                    data_type: DataType::Null,
-                });
+                leaves.push(Leaf { id: None, data_type: DataType::Null });
             }
         }
         leaves
@@ -124,21 +106,13 @@ impl Layout {
 
     /// One column of canonical type in its stored form: itself, and its companion where it has one.
     pub(crate) fn store(&self, column: usize, array: &ArrayRef) -> Result<Vec<ArrayRef>> {
-        let column = self
-            .columns
-            .get(column)
-            .ok_or_else(|| Error::internal("more columns than the file has"))?;
+        let column = self.columns.get(column).ok_or_else(|| Error::internal("more columns than the file has"))?;
         let canonical = column.ty.arrow();
         let array = if *array.data_type() == canonical {
             Arc::clone(array)
         } else {
             cast(array, &canonical).ok_or_else(|| {
-                Error::internal(format!(
-                    "column \"{}\" of type {} was given as {}",
-                    column.name,
-                    canonical,
-                    array.data_type()
-                ))
+                Error::internal(format!("column \"{}\" of type {} was given as {}", column.name, canonical, array.data_type()))
             })?
         };
         if column.ty.scalar == Scalar::Interval {
@@ -151,24 +125,13 @@ impl Layout {
         if *array.data_type() == stored {
             return Ok(vec![array]);
         }
-        let out_of_range = || Error::OutOfRange {
-            column: column.name.clone(),
-            lake_type: column.lake_type.clone(),
-        };
+        let out_of_range = || Error::OutOfRange { column: column.name.clone(), lake_type: column.lake_type.clone() };
         Ok(vec![cast(&array, &stored).ok_or_else(out_of_range)?])
     }
 }
 
 fn cast(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
-    cast_with_options(
-        array,
-        to,
-        &CastOptions {
-            safe: false,
-            ..CastOptions::default()
-        },
-    )
-    .ok()
+    cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() }).ok()
 }
 
 fn store_intervals(array: &ArrayRef) -> Result<Vec<ArrayRef>> {
@@ -195,13 +158,9 @@ impl LayoutColumn {
 /// A type no file can hold is the user's mistake, everything else ours.
 fn unsupported(column: &LayoutColumn, error: ParquetError) -> Error {
     match error {
-        ParquetError::NYI(_) => Error::Unsupported {
-            what: format!(
-                "column \"{}\" of type {} in Parquet files",
-                column.name,
-                column.ty.display()
-            ),
-        },
+        ParquetError::NYI(_) => {
+            Error::Unsupported { what: format!("column \"{}\" of type {} in Parquet files", column.name, column.ty.display()) }
+        }
         other => Error::Encode(other),
     }
 }
@@ -211,11 +170,7 @@ fn companion_name(column: &LayoutColumn) -> String {
 }
 
 fn in_list(column: &LayoutColumn, element: DataType) -> DataType {
-    if column.ty.array {
-        DataType::List(Arc::new(Field::new_list_field(element, true)))
-    } else {
-        element
-    }
+    if column.ty.array { DataType::List(Arc::new(Field::new_list_field(element, true))) } else { element }
 }
 
 fn companion_type(column: &LayoutColumn) -> DataType {
@@ -243,25 +198,17 @@ fn field_id(id: Option<i64>) -> Option<i32> {
 
 /// The schema node of a column. All are optional, so that dropping NOT NULL needs no rewriting.
 fn node(column: &LayoutColumn) -> Result<Type, ParquetError> {
-    let (id, element_id) = column
-        .ids
-        .map_or((None, None), |(id, element)| (field_id(Some(id)), field_id(element)));
+    let (id, element_id) = column.ids.map_or((None, None), |(id, element)| (field_id(Some(id)), field_id(element)));
     let stored = stored_type(column);
     match &stored {
-        DataType::List(element) => list(
-            &column.name,
-            id,
-            primitive(ELEMENT, column.ty, element.data_type(), element_id)?,
-        ),
+        DataType::List(element) => list(&column.name, id, primitive(ELEMENT, column.ty, element.data_type(), element_id)?),
         element => primitive(&column.name, column.ty, element, id),
     }
 }
 
 fn companion_node(column: &LayoutColumn) -> Result<Type, ParquetError> {
     let name = companion_name(column);
-    let ids = column
-        .ids
-        .map(|(id, element)| (interval::companion_id(id), element.map(interval::companion_id)));
+    let ids = column.ids.map(|(id, element)| (interval::companion_id(id), element.map(interval::companion_id)));
     let (id, element_id) = ids.map_or((None, None), |(id, element)| (field_id(Some(id)), field_id(element)));
     let bytes = |name: &str, id| {
         Type::primitive_type_builder(name, Physical::FIXED_LEN_BYTE_ARRAY)
@@ -270,18 +217,11 @@ fn companion_node(column: &LayoutColumn) -> Result<Type, ParquetError> {
             .with_id(id)
             .build()
     };
-    if column.ty.array {
-        list(&name, id, bytes(ELEMENT, element_id)?)
-    } else {
-        bytes(&name, id)
-    }
+    if column.ty.array { list(&name, id, bytes(ELEMENT, element_id)?) } else { bytes(&name, id) }
 }
 
 fn list(name: &str, id: Option<i32>, element: Type) -> Result<Type, ParquetError> {
-    let repeated = Type::group_type_builder("list")
-        .with_fields(vec![Arc::new(element)])
-        .with_repetition(Repetition::REPEATED)
-        .build()?;
+    let repeated = Type::group_type_builder("list").with_fields(vec![Arc::new(element)]).with_repetition(Repetition::REPEATED).build()?;
     Type::group_type_builder(name)
         .with_fields(vec![Arc::new(repeated)])
         .with_logical_type(Some(LogicalType::List))
@@ -291,11 +231,7 @@ fn list(name: &str, id: Option<i32>, element: Type) -> Result<Type, ParquetError
 }
 
 fn primitive(name: &str, ty: PgType, stored: &DataType, id: Option<i32>) -> Result<Type, ParquetError> {
-    let new = |physical| {
-        Type::primitive_type_builder(name, physical)
-            .with_repetition(Repetition::OPTIONAL)
-            .with_id(id)
-    };
+    let new = |physical| Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL).with_id(id);
     let logical = |physical, logical| -> PrimitiveTypeBuilder<'_> { new(physical).with_logical_type(Some(logical)) };
     let integer = |bits, signed| LogicalType::integer(bits, signed);
     let builder = match stored {
@@ -310,47 +246,31 @@ fn primitive(name: &str, ty: PgType, stored: &DataType, id: Option<i32>) -> Resu
         DataType::UInt64 => logical(Physical::INT64, integer(64, false)),
         DataType::Float32 => new(Physical::FLOAT),
         DataType::Float64 => new(Physical::DOUBLE),
-        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
-            decimal(new, *precision, *scale)
-        }
-        DataType::Utf8View if matches!(ty.scalar, Scalar::Json | Scalar::Jsonb) => {
-            logical(Physical::BYTE_ARRAY, LogicalType::Json)
-        }
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => decimal(new, *precision, *scale),
+        DataType::Utf8View if matches!(ty.scalar, Scalar::Json | Scalar::Jsonb) => logical(Physical::BYTE_ARRAY, LogicalType::Json),
         DataType::Utf8View => logical(Physical::BYTE_ARRAY, LogicalType::String),
         DataType::Binary => new(Physical::BYTE_ARRAY),
         DataType::Date32 => logical(Physical::INT32, LogicalType::Date),
         DataType::Time64(_) => logical(Physical::INT64, LogicalType::time(false, TimeUnit::MICROS)),
-        DataType::Timestamp(_, zone) => logical(
-            Physical::INT64,
-            LogicalType::timestamp(zone.is_some(), TimeUnit::MICROS),
-        ),
-        DataType::FixedSizeBinary(interval::WIDTH) => new(Physical::FIXED_LEN_BYTE_ARRAY)
-            .with_length(interval::WIDTH)
-            .with_converted_type(ConvertedType::INTERVAL),
-        DataType::FixedSizeBinary(width) => {
-            logical(Physical::FIXED_LEN_BYTE_ARRAY, LogicalType::Uuid).with_length(*width)
+        DataType::Timestamp(_, zone) => logical(Physical::INT64, LogicalType::timestamp(zone.is_some(), TimeUnit::MICROS)),
+        DataType::FixedSizeBinary(interval::WIDTH) => {
+            new(Physical::FIXED_LEN_BYTE_ARRAY).with_length(interval::WIDTH).with_converted_type(ConvertedType::INTERVAL)
         }
+        DataType::FixedSizeBinary(width) => logical(Physical::FIXED_LEN_BYTE_ARRAY, LogicalType::Uuid).with_length(*width),
         other => return Err(ParquetError::NYI(format!("a column of type {other}"))),
     };
     builder.build()
 }
 
 /// Physical type by precision, as the encoder chooses it.
-fn decimal<'a>(
-    new: impl Fn(Physical) -> PrimitiveTypeBuilder<'a>,
-    precision: u8,
-    scale: i8,
-) -> PrimitiveTypeBuilder<'a> {
+fn decimal<'a>(new: impl Fn(Physical) -> PrimitiveTypeBuilder<'a>, precision: u8, scale: i8) -> PrimitiveTypeBuilder<'a> {
     let (precision_i, scale_i) = (i32::from(precision), i32::from(scale));
     let builder = match precision {
         2..=9 => new(Physical::INT32),
         0..=18 => new(Physical::INT64),
         _ => new(Physical::FIXED_LEN_BYTE_ARRAY).with_length(decimal_width(precision)),
     };
-    builder
-        .with_precision(precision_i)
-        .with_scale(scale_i)
-        .with_logical_type(Some(LogicalType::decimal(scale_i, precision_i)))
+    builder.with_precision(precision_i).with_scale(scale_i).with_logical_type(Some(LogicalType::decimal(scale_i, precision_i)))
 }
 
 /// Bytes of the smallest two's complement number with that many digits.

@@ -50,16 +50,8 @@ impl OpenFile {
     pub(crate) fn new(file: &ObjectFile, footer: &Footer, bytes: Option<Count>) -> Result<Self> {
         let open = Arc::new(file.open()?);
         let checksums = footer.checksums.clone();
-        let end = checksums
-            .as_ref()
-            .map_or(file.size, |checksums| checksums.end.min(file.size));
-        Ok(Self {
-            file: file.clone(),
-            open,
-            checksums,
-            end,
-            bytes,
-        })
+        let end = checksums.as_ref().map_or(file.size, |checksums| checksums.end.min(file.size));
+        Ok(Self { file: file.clone(), open, checksums, end, bytes })
     }
 
     /// The file itself.
@@ -69,10 +61,7 @@ impl OpenFile {
 
     /// For the decoders of one row group.
     pub(crate) fn pages(&self) -> Pages {
-        Pages(Arc::new(Blocks {
-            file: self.clone(),
-            kept: Mutex::default(),
-        }))
+        Pages(Arc::new(Blocks { file: self.clone(), kept: Mutex::default() }))
     }
 
     /// Where the first block begins.
@@ -88,9 +77,7 @@ impl OpenFile {
     fn read(&self, first: u64, last: u64) -> Result<Bytes> {
         let (start, end) = (self.start_of(first), self.start_of(last + 1).min(self.end));
         let mut buffer = vec![0; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
-        self.open
-            .read_exact_at(&mut buffer, start)
-            .map_err(|source| self.failed(source))?;
+        self.open.read_exact_at(&mut buffer, start).map_err(|source| self.failed(source))?;
         if let Some(bytes) = &self.bytes {
             bytes.add(buffer.len());
         }
@@ -102,15 +89,9 @@ impl OpenFile {
 
     fn verify(&self, checksums: &Checksums, first: u64, buffer: &[u8]) -> Result<()> {
         let size = usize::try_from(BLOCK).unwrap_or(usize::MAX);
-        match (first..)
-            .zip(buffer.chunks(size))
-            .find(|(number, block)| !checksums.is_intact(*number, block))
-        {
+        match (first..).zip(buffer.chunks(size)).find(|(number, block)| !checksums.is_intact(*number, block)) {
             None => Ok(()),
-            Some((number, _)) => Err(self.file.corrupt(format!(
-                "its bytes from {} on do not match their checksum",
-                self.start_of(number)
-            ))),
+            Some((number, _)) => Err(self.file.corrupt(format!("its bytes from {} on do not match their checksum", self.start_of(number)))),
         }
     }
 
@@ -118,19 +99,13 @@ impl OpenFile {
         if source.kind() == ErrorKind::UnexpectedEof {
             return self.file.too_short();
         }
-        Error::Io {
-            action: "read file",
-            path: self.file.name.to_string(),
-            source,
-        }
+        Error::Io { action: "read file", path: self.file.name.to_string(), source }
     }
 }
 
 impl Blocks {
     fn number(&self, position: u64) -> Result<u64> {
-        let offset = position
-            .checked_sub(self.file.base())
-            .filter(|_| position < self.file.end);
+        let offset = position.checked_sub(self.file.base()).filter(|_| position < self.file.end);
         Ok(offset.ok_or_else(|| self.file.file.corrupt(format!("it refers to byte {position}")))? / BLOCK)
     }
 
@@ -146,9 +121,7 @@ impl Blocks {
     fn block(&self, number: u64) -> Result<Bytes> {
         let kept = {
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.iter()
-                .find(|(own, _)| *own == number)
-                .map(|(_, bytes)| bytes.clone())
+            kept.iter().find(|(own, _)| *own == number).map(|(_, bytes)| bytes.clone())
         };
         if let Some(bytes) = kept {
             return Ok(bytes);
@@ -170,9 +143,7 @@ impl Blocks {
         if length == 0 {
             return Ok(Bytes::new());
         }
-        let last = start
-            .checked_add(length as u64 - 1)
-            .ok_or_else(|| self.file.file.too_short())?;
+        let last = start.checked_add(length as u64 - 1).ok_or_else(|| self.file.file.too_short())?;
         let (first, last) = (self.number(start)?, self.number(last)?);
         if first == last {
             return Ok(self.rest_of_block(start)?.slice(..length));
@@ -200,11 +171,7 @@ impl ChunkReader for Pages {
     type T = Headers;
 
     fn get_read(&self, start: u64) -> Result<Headers, ParquetError> {
-        Ok(Headers {
-            blocks: Arc::clone(&self.0),
-            position: start,
-            rest: Bytes::new(),
-        })
+        Ok(Headers { blocks: Arc::clone(&self.0), position: start, rest: Bytes::new() })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {

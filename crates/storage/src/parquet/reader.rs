@@ -4,9 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::RecordBatch;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
-};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection};
 use parquet::errors::ParquetError;
 
 use crate::error::{Error, Result};
@@ -56,9 +54,7 @@ pub(crate) fn open(file: &OpenFile, footer: &Footer, request: Request) -> Result
     }
     let file = file.file().clone();
     let opened = catch_unwind(AssertUnwindSafe(|| builder.build()));
-    let batches = opened
-        .unwrap_or_else(|_| Err(nonsense()))
-        .map_err(|error| translate(&file, error))?;
+    let batches = opened.unwrap_or_else(|_| Err(nonsense())).map_err(|error| translate(&file, error))?;
     Ok(OpenRowGroup { file, batches })
 }
 
@@ -104,13 +100,7 @@ fn translate(file: &ObjectFile, error: ParquetError) -> Error {
 pub(crate) fn readable(error: &ParquetError) -> String {
     let text = error.to_string();
     let mut words = text.as_str();
-    let layers = [
-        "External: ",
-        "Parquet argument error: ",
-        "Parquet error: ",
-        "Arrow: ",
-        "EOF: ",
-    ];
+    let layers = ["External: ", "Parquet argument error: ", "Parquet error: ", "Arrow: ", "EOF: "];
     while let Some(rest) = layers.iter().find_map(|layer| words.strip_prefix(layer)) {
         words = rest;
     }
@@ -133,8 +123,5 @@ fn unwrapped(error: Box<dyn std::error::Error + Send + Sync>) -> Option<Box<dyn 
         },
         Err(error) => error,
     };
-    error
-        .downcast::<std::io::Error>()
-        .ok()
-        .and_then(|error| error.into_inner())
+    error.downcast::<std::io::Error>().ok().and_then(|error| error.into_inner())
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, Date32Array, Float32Array, Float64Array, ListArray, StringArray,
-    StringViewArray, TimestampMicrosecondArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Date32Array, Float32Array, Float64Array, ListArray, StringArray, StringViewArray,
+    TimestampMicrosecondArray,
 };
 use arrow::compute::{self, CastOptions};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, UInt32Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType, UInt32Type,
 };
 use kura_catalog::ColumnStats;
 
@@ -52,10 +52,7 @@ impl Gathered {
         match array.data_type() {
             DataType::Float32 => Self::of_floats(array.as_primitive::<Float32Type>().iter().map(|v| v.map(f64::from))),
             DataType::Float64 => Self::of_floats(array.as_primitive::<Float64Type>().iter()),
-            _ => Self {
-                bounds: Bounds::of(array),
-                nan: None,
-            },
+            _ => Self { bounds: Bounds::of(array), nan: None },
         }
     }
 
@@ -69,10 +66,7 @@ impl Gathered {
                 range = Some(range.map_or((value, value), |(low, high)| (least(low, value), most(high, value))));
             }
         }
-        Self {
-            bounds: range.map_or(Bounds::Empty, |(low, high)| Bounds::Float(low, high)),
-            nan: Some(nan),
-        }
+        Self { bounds: range.map_or(Bounds::Empty, |(low, high)| Bounds::Float(low, high)), nan: Some(nan) }
     }
 
     /// Takes in what another part of the column has.
@@ -87,14 +81,7 @@ impl Gathered {
     /// The catalog's form. `data_type` is the canonical one of the leaf.
     pub(crate) fn into_stats(self, data_type: &DataType, values: u64, nulls: u64, size_bytes: u64) -> ColumnStats {
         let (min, max) = self.bounds.into_text(data_type);
-        ColumnStats {
-            value_count: Some(values),
-            null_count: Some(nulls),
-            min,
-            max,
-            contains_nan: self.nan,
-            size_bytes: Some(size_bytes),
-        }
+        ColumnStats { value_count: Some(values), null_count: Some(nulls), min, max, contains_nan: self.nan, size_bytes: Some(size_bytes) }
     }
 }
 
@@ -219,11 +206,7 @@ pub(crate) enum End {
 /// Reads bounds of a column of canonical type back from the catalog's text; NULL where unknown or not understood.
 ///
 /// `None` for types without usable bounds.
-pub(crate) fn parse_bounds<'a>(
-    texts: impl Iterator<Item = Option<&'a str>>,
-    data_type: &DataType,
-    end: End,
-) -> Option<ArrayRef> {
+pub(crate) fn parse_bounds<'a>(texts: impl Iterator<Item = Option<&'a str>>, data_type: &DataType, end: End) -> Option<ArrayRef> {
     let parsed = match data_type {
         DataType::Utf8View => Arc::new(texts.collect::<StringViewArray>()) as ArrayRef,
         DataType::Boolean
@@ -238,17 +221,13 @@ pub(crate) fn parse_bounds<'a>(
         | DataType::Timestamp(_, _)
         | DataType::Decimal128(_, _) => {
             let texts: StringArray = texts.collect();
-            let lenient = CastOptions {
-                safe: true,
-                ..CastOptions::default()
-            };
+            let lenient = CastOptions { safe: true, ..CastOptions::default() };
             compute::cast_with_options(&texts, data_type, &lenient).ok()?
         }
         DataType::FixedSizeBinary(16) => {
             let bytes = texts.map(|text| Some(*uuid::Uuid::try_parse(text?).ok()?.as_bytes()));
             let bytes: Vec<Option<[u8; 16]>> = bytes.collect();
-            let array =
-                arrow::array::FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes.into_iter(), 16).ok()?;
+            let array = arrow::array::FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes.into_iter(), 16).ok()?;
             Arc::new(array)
         }
         _ => return None,
@@ -263,21 +242,13 @@ pub(crate) fn widened(bounds: ArrayRef, end: End) -> ArrayRef {
     match bounds.data_type() {
         DataType::Float64 => {
             let values = bounds.as_primitive::<Float64Type>().iter();
-            Arc::new(
-                values
-                    .map(|v| v.filter(|v| !v.is_nan()).map(fixed))
-                    .collect::<Float64Array>(),
-            )
+            Arc::new(values.map(|v| v.filter(|v| !v.is_nan()).map(fixed)).collect::<Float64Array>())
         }
         DataType::Float32 => {
             let values = bounds.as_primitive::<Float32Type>().iter();
             let zero = if end == End::Min { -0.0_f32 } else { 0.0 };
             let fixed = |value: f32| if value == 0.0 { zero } else { value };
-            Arc::new(
-                values
-                    .map(|v| v.filter(|v| !v.is_nan()).map(fixed))
-                    .collect::<Float32Array>(),
-            )
+            Arc::new(values.map(|v| v.filter(|v| !v.is_nan()).map(fixed)).collect::<Float32Array>())
         }
         _ => bounds,
     }
@@ -313,12 +284,7 @@ fn in_elements(array: ArrayRef, replace: impl FnOnce(ArrayRef) -> ArrayRef) -> A
     if Arc::ptr_eq(&replaced, list.values()) {
         return array;
     }
-    let rebuilt = ListArray::try_new(
-        Arc::clone(field),
-        list.offsets().clone(),
-        replaced,
-        list.nulls().cloned(),
-    );
+    let rebuilt = ListArray::try_new(Arc::clone(field), list.offsets().clone(), replaced, list.nulls().cloned());
     rebuilt.map_or(array, |list| Arc::new(list))
 }
 
@@ -358,10 +324,7 @@ mod tests {
     fn nan_is_noted_and_left_out() {
         let gathered = Gathered::of(&Float64Array::from(vec![Some(f64::NAN), Some(2.0), None, Some(-0.0)]));
         let stats = gathered.into_stats(&DataType::Float64, 3, 1, 0);
-        assert_eq!(
-            (stats.min.as_deref(), stats.max.as_deref(), stats.contains_nan),
-            (Some("-0"), Some("2"), Some(true))
-        );
+        assert_eq!((stats.min.as_deref(), stats.max.as_deref(), stats.contains_nan), (Some("-0"), Some("2"), Some(true)));
         let only = Gathered::of(&Float32Array::from(vec![f32::NAN])).into_stats(&DataType::Float32, 1, 0, 0);
         assert_eq!((only.min, only.max, only.contains_nan), (None, None, Some(true)));
     }
@@ -377,16 +340,10 @@ mod tests {
             text::of(&array, 0).unwrap()
         };
         assert_eq!(check("2020-01-02 03:04:05.6+00", &zoned), "2020-01-02 03:04:05.6+00");
-        assert_eq!(
-            check("0001-01-02 03:04:05", &DataType::Timestamp(TimeUnit::Microsecond, None)),
-            "0001-01-02 03:04:05"
-        );
+        assert_eq!(check("0001-01-02 03:04:05", &DataType::Timestamp(TimeUnit::Microsecond, None)), "0001-01-02 03:04:05");
         assert_eq!(check("1", &DataType::Boolean), "true");
         assert_eq!(check("-12.34", &DataType::Decimal128(10, 2)), "-12.34");
-        assert_eq!(
-            check("12:34:56.789", &DataType::Time64(TimeUnit::Microsecond)),
-            "12:34:56.789"
-        );
+        assert_eq!(check("12:34:56.789", &DataType::Time64(TimeUnit::Microsecond)), "12:34:56.789");
         assert_eq!(check("1e+30", &DataType::Float32), "1e30");
         assert_eq!(check("inf", &DataType::Float64), "inf");
         assert_eq!(check("0", &DataType::Float64), "-0");

@@ -3,8 +3,8 @@
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, UInt32Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType, UInt32Type,
 };
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -33,9 +33,7 @@ fn integer_at(array: &dyn Array, row: usize) -> Option<i128> {
         DataType::UInt32 => array.as_primitive::<UInt32Type>().value(row).into(),
         DataType::Date32 => array.as_primitive::<Date32Type>().value(row).into(),
         DataType::Time64(TimeUnit::Microsecond) => array.as_primitive::<Time64MicrosecondType>().value(row).into(),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            array.as_primitive::<TimestampMicrosecondType>().value(row).into()
-        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => array.as_primitive::<TimestampMicrosecondType>().value(row).into(),
         DataType::Decimal128(_, _) => array.as_primitive::<Decimal128Type>().value(row),
         _ => return None,
     })
@@ -54,37 +52,22 @@ pub(crate) fn integer(data_type: &DataType, value: i128) -> Option<String> {
 
 /// Shortest text that reads back as the same number.
 pub(crate) fn float32(value: f32) -> String {
-    if value.is_nan() {
-        "nan".to_owned()
-    } else {
-        exponent(f64::from(value), value.to_string(), || format!("{value:e}"))
-    }
+    if value.is_nan() { "nan".to_owned() } else { exponent(f64::from(value), value.to_string(), || format!("{value:e}")) }
 }
 
 /// Shortest text that reads back as the same number.
 pub(crate) fn float64(value: f64) -> String {
-    if value.is_nan() {
-        "nan".to_owned()
-    } else {
-        exponent(value, value.to_string(), || format!("{value:e}"))
-    }
+    if value.is_nan() { "nan".to_owned() } else { exponent(value, value.to_string(), || format!("{value:e}")) }
 }
 
 fn exponent(value: f64, plain: String, scientific: impl FnOnce() -> String) -> String {
     let size = value.abs();
-    if size != 0.0 && size.is_finite() && !(1e-5..1e16).contains(&size) {
-        scientific()
-    } else {
-        plain
-    }
+    if size != 0.0 && size.is_finite() && !(1e-5..1e16).contains(&size) { scientific() } else { plain }
 }
 
 /// Sixteen bytes with hyphens; anything else as bare digits.
 pub(crate) fn uuid(bytes: &[u8]) -> String {
-    uuid::Uuid::from_slice(bytes).map_or_else(
-        |_| bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        |id| id.to_string(),
-    )
+    uuid::Uuid::from_slice(bytes).map_or_else(|_| bytes.iter().map(|byte| format!("{byte:02x}")).collect(), |id| id.to_string())
 }
 
 fn decimal(value: i128, scale: i8) -> Option<String> {
@@ -105,9 +88,7 @@ fn date(days: i32) -> Option<String> {
         i32::MIN => Some("-infinity".to_owned()),
         _ => {
             let (year, month, day) = civil(days.into());
-            (1..=9999)
-                .contains(&year)
-                .then(|| format!("{year:04}-{month:02}-{day:02}"))
+            (1..=9999).contains(&year).then(|| format!("{year:04}-{month:02}-{day:02}"))
         }
     }
 }
@@ -144,11 +125,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }

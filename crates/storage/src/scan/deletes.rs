@@ -34,21 +34,13 @@ impl Deleted {
         if places.root(0).is_none() {
             return Err(file.corrupt("it is no delete file"));
         }
-        let schema =
-            arrow::datatypes::Schema::new(vec![arrow::datatypes::Field::new("pos", PgType::INT8.arrow(), false)]);
+        let schema = arrow::datatypes::Schema::new(vec![arrow::datatypes::Field::new("pos", PgType::INT8.arrow(), false)]);
         let adapter = places.adapter(&[0], adapter::project(&schema, &[0]), &footer);
         let open = OpenFile::new(file, &footer, None)?;
         let mut positions = Vec::new();
         for row_group in 0..footer.metadata().num_row_groups() {
             let mask = adapter.mask.clone();
-            let request = Request {
-                row_group,
-                mask,
-                filter: None,
-                selection: None,
-                batch_size: 8192,
-                limit: None,
-            };
+            let request = Request { row_group, mask, filter: None, selection: None, batch_size: 8192, limit: None };
             let mut group = reader::open(&open, &footer, request)?;
             while let Some(batch) = group.next()? {
                 let batch = adapter.adapt(&batch).map_err(|error| group.corrupt(&error))?;
@@ -96,21 +88,12 @@ mod tests {
 
     #[test]
     fn a_row_group_loses_its_own_rows_only() {
-        let deleted = Deleted {
-            positions: vec![0, 1, 5, 9, 12],
-        };
+        let deleted = Deleted { positions: vec![0, 1, 5, 9, 12] };
         assert!(deleted.selection(&(13..20)).is_none());
         let selection = deleted.selection(&(4..10)).unwrap();
-        let expected = [
-            RowSelector::select(1),
-            RowSelector::skip(1),
-            RowSelector::select(3),
-            RowSelector::skip(1),
-        ];
+        let expected = [RowSelector::select(1), RowSelector::skip(1), RowSelector::select(3), RowSelector::skip(1)];
         assert_eq!(selection.iter().copied().collect::<Vec<_>>(), expected);
-        let everything = Deleted {
-            positions: (0..10).collect(),
-        };
+        let everything = Deleted { positions: (0..10).collect() };
         assert!(!everything.selection(&(2..5)).unwrap().selects_any());
     }
 }

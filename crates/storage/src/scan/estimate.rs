@@ -28,35 +28,16 @@ fn count(value: u64) -> usize {
 /// Statistics over all columns of a table for the rows in `files`.
 pub(crate) fn table(columns: &[Column], schema: &SchemaRef, files: &[Arc<DataFile>]) -> Statistics {
     let rows = count(files.iter().map(|file| file.live_rows()).sum());
-    let column_statistics: Vec<ColumnStatistics> = columns
-        .iter()
-        .zip(schema.fields())
-        .map(|(own, field)| column(own, field.data_type(), files, rows))
-        .collect();
+    let column_statistics: Vec<ColumnStatistics> =
+        columns.iter().zip(schema.fields()).map(|(own, field)| column(own, field.data_type(), files, rows)).collect();
     let sizes = column_statistics.iter().map(|own| own.byte_size.get_value().copied());
-    let total = sizes
-        .sum::<Option<usize>>()
-        .map_or(Precision::Absent, Precision::Inexact);
-    Statistics {
-        num_rows: Precision::Exact(rows),
-        total_byte_size: total,
-        column_statistics,
-    }
+    let total = sizes.sum::<Option<usize>>().map_or(Precision::Absent, Precision::Inexact);
+    Statistics { num_rows: Precision::Exact(rows), total_byte_size: total, column_statistics }
 }
 
-fn column(
-    column: &Column,
-    data_type: &arrow::datatypes::DataType,
-    files: &[Arc<DataFile>],
-    rows: usize,
-) -> ColumnStatistics {
+fn column(column: &Column, data_type: &arrow::datatypes::DataType, files: &[Arc<DataFile>], rows: usize) -> ColumnStatistics {
     let mut own = ColumnStatistics::new_unknown();
-    let encoded = || {
-        files
-            .iter()
-            .map(|file| file.columns.get(&column.leaf_id())?.size_bytes)
-            .sum::<Option<u64>>()
-    };
+    let encoded = || files.iter().map(|file| file.columns.get(&column.leaf_id())?.size_bytes).sum::<Option<u64>>();
     let size = match data_type.primitive_width() {
         Some(width) => Some(rows.saturating_mul(width)),
         None => encoded().map(|bytes| count(bytes.saturating_mul(EXPANSION))),
@@ -65,10 +46,7 @@ fn column(
     if column.ty.array {
         return own;
     }
-    let nulls = files
-        .iter()
-        .map(|file| file.columns.get(&column.id)?.null_count)
-        .sum::<Option<u64>>();
+    let nulls = files.iter().map(|file| file.columns.get(&column.id)?.null_count).sum::<Option<u64>>();
     own.null_count = nulls.map_or(Precision::Absent, |nulls| Precision::Inexact(count(nulls).min(rows)));
     own.min_value = bound(column.id, data_type, files, End::Min).map_or(Precision::Absent, Precision::Inexact);
     own.max_value = bound(column.id, data_type, files, End::Max).map_or(Precision::Absent, Precision::Inexact);
@@ -77,18 +55,9 @@ fn column(
 
 /// The bound over all files; `None` as soon as one file with values does not tell.
 fn bound(id: i64, data_type: &arrow::datatypes::DataType, files: &[Arc<DataFile>], end: End) -> Option<ScalarValue> {
-    let known = files
-        .iter()
-        .map(|file| file.columns.get(&id))
-        .collect::<Option<Vec<_>>>()?;
+    let known = files.iter().map(|file| file.columns.get(&id)).collect::<Option<Vec<_>>>()?;
     let telling: Vec<_> = known.into_iter().filter(|stats| stats.value_count != Some(0)).collect();
-    let texts = telling.iter().map(|stats| {
-        if end == End::Min {
-            stats.min.as_deref()
-        } else {
-            stats.max.as_deref()
-        }
-    });
+    let texts = telling.iter().map(|stats| if end == End::Min { stats.min.as_deref() } else { stats.max.as_deref() });
     let bounds = parse_bounds(texts, data_type, end)?;
     if bounds.null_count() > 0 {
         return None;

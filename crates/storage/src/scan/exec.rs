@@ -14,8 +14,7 @@ use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
-    StatisticsArgs,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions, StatisticsArgs,
 };
 use kura_catalog::{DataFile, Table};
 
@@ -64,37 +63,20 @@ impl ScanExec {
     /// # Errors
     /// For a filter that reads a column the table does not have.
     pub(crate) fn new(plan: Plan) -> Result<Self> {
-        let Plan {
-            storage,
-            table,
-            schema,
-            projection,
-            filters,
-            limit,
-            partitions,
-        } = plan;
+        let Plan { storage, table, schema, projection, filters, limit, partitions } = plan;
         let pruning = prune::predicate(&filters, &schema);
         let all = table.files.as_slice();
         let kept = match &pruning {
             Some(predicate) => prune::files(predicate, &table, &schema, all),
             None => vec![true; all.len()],
         };
-        let mut files: Vec<_> = all
-            .iter()
-            .zip(kept)
-            .filter(|(_, kept)| *kept)
-            .map(|(file, _)| Arc::clone(file))
-            .collect();
+        let mut files: Vec<_> = all.iter().zip(kept).filter(|(_, kept)| *kept).map(|(file, _)| Arc::clone(file)).collect();
         if let (true, Some(limit)) = (filters.is_empty(), limit) {
             files.truncate(enough_files(&files, limit));
         }
         let metrics = ExecutionPlanMetricsSet::new();
-        MetricBuilder::new(&metrics)
-            .global_counter("files_total")
-            .add(all.len());
-        MetricBuilder::new(&metrics)
-            .global_counter("files_pruned")
-            .add(all.len() - files.len());
+        MetricBuilder::new(&metrics).global_counter("files_total").add(all.len());
+        MetricBuilder::new(&metrics).global_counter("files_pruned").add(all.len() - files.len());
         let slices = split::split(&files, partitions);
         let output = adapter::project(&schema, &projection);
         let properties = PlanProperties::new(
@@ -104,14 +86,7 @@ impl ScanExec {
             Boundedness::Bounded,
         )
         .with_scheduling_type(SchedulingType::Cooperative);
-        let shared = Shared {
-            storage,
-            table,
-            filters: Filters::new(&filters, &projection, &schema)?,
-            schema,
-            pruning,
-            projection,
-        };
+        let shared = Shared { storage, table, filters: Filters::new(&filters, &projection, &schema)?, schema, pruning, projection };
         Ok(Self {
             shared: Arc::new(shared),
             filters,
@@ -140,11 +115,7 @@ impl ScanExec {
     }
 
     fn column_name(&self, column: usize) -> &str {
-        self.shared
-            .table
-            .columns
-            .get(column)
-            .map_or("?", |column| column.name.as_str())
+        self.shared.table.columns.get(column).map_or("?", |column| column.name.as_str())
     }
 
     /// A filter with the table's own column names in place of the internal ones.
@@ -175,27 +146,12 @@ fn enough_files(files: &[Arc<DataFile>], limit: usize) -> usize {
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let table = &self.shared.table;
-        let separator = if matches!(format, DisplayFormatType::TreeRender) {
-            "\n"
-        } else {
-            ", "
-        };
+        let separator = if matches!(format, DisplayFormatType::TreeRender) { "\n" } else { ", " };
         if !matches!(format, DisplayFormatType::TreeRender) {
             f.write_str("ScanExec: ")?;
         }
-        let columns: Vec<&str> = self
-            .shared
-            .projection
-            .iter()
-            .map(|column| self.column_name(*column))
-            .collect();
-        write!(
-            f,
-            "table={}{separator}files={}/{}{separator}",
-            table.name,
-            self.files.len(),
-            table.files.len()
-        )?;
+        let columns: Vec<&str> = self.shared.projection.iter().map(|column| self.column_name(*column)).collect();
+        write!(f, "table={}{separator}files={}/{}{separator}", table.name, self.files.len(), table.files.len())?;
         write!(f, "projection=[{}]", columns.join(", "))?;
         if !self.filters.is_empty() {
             let filters: Vec<String> = self.filters.iter().map(|filter| self.readable(filter)).collect();
@@ -221,10 +177,7 @@ impl ExecutionPlan for ScanExec {
         Vec::new()
     }
 
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
+    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
         let mut recursion = TreeNodeRecursion::Continue;
         for filter in &self.filters {
             recursion = recursion.visit_sibling(|| f(filter))?;
@@ -237,11 +190,7 @@ impl ExecutionPlan for ScanExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() {
-            Ok(self)
-        } else {
-            Err(DataFusionError::Internal("a scan has no children".to_owned()))
-        }
+        if children.is_empty() { Ok(self) } else { Err(DataFusionError::Internal("a scan has no children".to_owned())) }
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -251,18 +200,8 @@ impl ExecutionPlan for ScanExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let slices = self.slices.get(partition).cloned();
         let slices = slices.ok_or_else(|| DataFusionError::Internal(format!("a scan has no partition {partition}")))?;
-        let pace = Pace {
-            batch_size: context.session_config().batch_size(),
-            limit: self.limit,
-        };
-        let stream = ScanStream::new(
-            Arc::clone(&self.shared),
-            self.schema(),
-            slices,
-            pace,
-            &self.metrics,
-            partition,
-        );
+        let pace = Pace { batch_size: context.session_config().batch_size(), limit: self.limit };
+        let stream = ScanStream::new(Arc::clone(&self.shared), self.schema(), slices, pace, &self.metrics, partition);
         Ok(make_cooperative(Box::pin(stream)))
     }
 
@@ -276,12 +215,7 @@ impl ExecutionPlan for ScanExec {
             return overall.with_fetch(self.limit, 0, 1).map(Arc::new);
         };
         // A partition has its share of the rows; which values are in it is not known.
-        let rows = |slices: &[Slice]| {
-            slices
-                .iter()
-                .map(|slice| slice.rows.end - slice.rows.start)
-                .sum::<u64>()
-        };
+        let rows = |slices: &[Slice]| slices.iter().map(|slice| slice.rows.end - slice.rows.start).sum::<u64>();
         let total: u64 = self.slices.iter().map(|slices| rows(slices)).sum();
         let own = self.slices.get(partition).map_or(0, |slices| rows(slices));
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]

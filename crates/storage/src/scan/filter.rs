@@ -61,28 +61,16 @@ impl Filter {
             let position = columns
                 .binary_search(&column.index())
                 .map_err(|_| DataFusionError::Internal(format!("the filter's column {column} is not read")))?;
-            Ok(Transformed::yes(
-                Arc::new(Column::new(column.name(), position)) as Arc<dyn PhysicalExpr>
-            ))
+            Ok(Transformed::yes(Arc::new(Column::new(column.name(), position)) as Arc<dyn PhysicalExpr>))
         })?;
-        Ok(Self {
-            expression: rebased.data,
-            schema: adapter::project(table, &columns),
-            columns,
-        })
+        Ok(Self { expression: rebased.data, schema: adapter::project(table, &columns), columns })
     }
 
     /// True for the rows that match; never NULL.
     pub(crate) fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
         let value = self.expression.evaluate(batch)?.into_array(batch.num_rows())?;
-        let mask = value
-            .as_boolean_opt()
-            .ok_or_else(|| DataFusionError::Internal(format!("a condition of type {}", value.data_type())))?;
-        Ok(if mask.null_count() == 0 {
-            mask.clone()
-        } else {
-            prep_null_mask_filter(mask)
-        })
+        let mask = value.as_boolean_opt().ok_or_else(|| DataFusionError::Internal(format!("a condition of type {}", value.data_type())))?;
+        Ok(if mask.null_count() == 0 { mask.clone() } else { prep_null_mask_filter(mask) })
     }
 }
 
@@ -91,17 +79,12 @@ impl Filters {
     pub(crate) fn new(conditions: &[Arc<dyn PhysicalExpr>], projection: &[usize], table: &SchemaRef) -> Result<Self> {
         let read = conjunction(conditions.iter().cloned());
         let read_columns = columns_of(&read);
-        let only_filtered = projection
-            .iter()
-            .all(|column| read_columns.binary_search(column).is_ok());
+        let only_filtered = projection.iter().all(|column| read_columns.binary_search(column).is_ok());
         if conditions.is_empty() {
             return Ok(Self::default());
         }
         if only_filtered {
-            return Ok(Self {
-                early: Vec::new(),
-                late: Some(Filter::new(&read, read_columns, table)?),
-            });
+            return Ok(Self { early: Vec::new(), late: Some(Filter::new(&read, read_columns, table)?) });
         }
         let mut early: Vec<Reading> = Vec::new();
         let mut late = Vec::new();
@@ -117,9 +100,7 @@ impl Filters {
                 early.push((columns, vec![Arc::clone(condition)]));
             }
         }
-        let early = early
-            .into_iter()
-            .map(|(columns, own)| Filter::new(&conjunction(own), columns, table));
+        let early = early.into_iter().map(|(columns, own)| Filter::new(&conjunction(own), columns, table));
         let late = if late.is_empty() {
             None
         } else {
@@ -130,10 +111,7 @@ impl Filters {
             columns.dedup();
             Some(Filter::new(&late, columns, table)?)
         };
-        Ok(Self {
-            early: early.collect::<Result<_>>()?,
-            late,
-        })
+        Ok(Self { early: early.collect::<Result<_>>()?, late })
     }
 }
 

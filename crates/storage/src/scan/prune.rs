@@ -25,18 +25,11 @@ pub(crate) fn predicate(filters: &[Arc<dyn PhysicalExpr>], schema: &SchemaRef) -
     if filters.is_empty() {
         return None;
     }
-    PruningPredicateBuilder::new()
-        .with_file_schema(Arc::clone(schema))
-        .build(conjunction(filters.iter().cloned()))
+    PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema)).build(conjunction(filters.iter().cloned()))
 }
 
 /// For each of `files`, whether it may hold a matching row. A question that cannot be answered keeps all.
-pub(crate) fn files(
-    predicate: &PruningPredicate,
-    table: &Table,
-    schema: &SchemaRef,
-    files: &[Arc<DataFile>],
-) -> Vec<bool> {
+pub(crate) fn files(predicate: &PruningPredicate, table: &Table, schema: &SchemaRef, files: &[Arc<DataFile>]) -> Vec<bool> {
     let statistics = FileStatistics { table, schema, files };
     predicate.prune(&statistics).unwrap_or_else(|error| {
         tracing::debug!(%error, table = %table.name, "files could not be pruned");
@@ -54,14 +47,7 @@ pub(crate) fn row_groups(
     places: &FileColumns,
 ) -> Vec<bool> {
     let groups = footer.metadata().row_groups();
-    let statistics = GroupStatistics {
-        table,
-        schema,
-        file,
-        footer,
-        places,
-        groups,
-    };
+    let statistics = GroupStatistics { table, schema, file, footer, places, groups };
     predicate.prune(&statistics).unwrap_or_else(|error| {
         tracing::debug!(%error, table = %table.name, "row groups could not be pruned");
         vec![true; groups.len()]
@@ -98,13 +84,7 @@ impl FileStatistics<'_> {
             if may_have_nan(data_type, stats) {
                 return None;
             }
-            let own = stats.and_then(|stats| {
-                if end == End::Min {
-                    stats.min.as_deref()
-                } else {
-                    stats.max.as_deref()
-                }
-            });
+            let own = stats.and_then(|stats| if end == End::Min { stats.min.as_deref() } else { stats.max.as_deref() });
             own.or_else(|| self.partition_value(file, key?))
         });
         parse_bounds(texts, data_type, end)
@@ -113,8 +93,7 @@ impl FileStatistics<'_> {
     /// The position of the partition key that is the column itself.
     fn identity_key(&self, column: i64) -> Option<usize> {
         let keys = &self.table.partition.as_ref()?.columns;
-        keys.iter()
-            .position(|key| key.column_id == column && key.transform == Transform::Identity)
+        keys.iter().position(|key| key.column_id == column && key.transform == Transform::Identity)
     }
 
     /// All values of a partition key are one, if the file was written under the table's current partition.
@@ -153,12 +132,7 @@ impl PruningStatistics for FileStatistics<'_> {
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {
-        Some(Arc::new(
-            self.files
-                .iter()
-                .map(|file| Some(file.record_count))
-                .collect::<UInt64Array>(),
-        ))
+        Some(Arc::new(self.files.iter().map(|file| Some(file.record_count)).collect::<UInt64Array>()))
     }
 
     fn contained(&self, _column: &ColumnName, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
@@ -207,12 +181,7 @@ impl GroupStatistics<'_> {
     fn has_signed_order(&self, leaf: usize) -> bool {
         let physical = self.footer.arrow.parquet_schema().column(leaf).physical_type();
         matches!(physical, Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY)
-            && self.groups.iter().any(|group| {
-                group
-                    .column(leaf)
-                    .statistics()
-                    .is_some_and(|own| own.is_min_max_deprecated())
-            })
+            && self.groups.iter().any(|group| group.column(leaf).statistics().is_some_and(|own| own.is_min_max_deprecated()))
     }
 }
 
@@ -231,10 +200,7 @@ impl PruningStatistics for GroupStatistics<'_> {
 
     fn null_counts(&self, column: &ColumnName) -> Option<ArrayRef> {
         let (_, _, leaf) = self.leaf(column)?;
-        let counts = self
-            .groups
-            .iter()
-            .map(|group| group.column(leaf).statistics()?.null_count_opt());
+        let counts = self.groups.iter().map(|group| group.column(leaf).statistics()?.null_count_opt());
         Some(Arc::new(counts.collect::<UInt64Array>()))
     }
 

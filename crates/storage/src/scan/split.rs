@@ -32,10 +32,7 @@ pub(crate) fn split(files: &[Arc<DataFile>], partitions: usize) -> Vec<Vec<Slice
         let end = start + file.record_count;
         for (number, rows) in pieces(start..end, share) {
             let number = usize::try_from(number).unwrap_or(count).min(count - 1);
-            shares[number].push(Slice {
-                file: Arc::clone(file),
-                rows: rows.start - start..rows.end - start,
-            });
+            shares[number].push(Slice { file: Arc::clone(file), rows: rows.start - start..rows.end - start });
         }
         start = end;
     }
@@ -88,27 +85,12 @@ mod tests {
 
     #[test]
     fn every_row_is_in_one_share() {
-        for counts in [
-            vec![],
-            vec![0],
-            vec![1],
-            vec![28_000; 12],
-            vec![10_000_000, 5, 300_000],
-            vec![131_072, 131_073],
-        ] {
+        for counts in [vec![], vec![0], vec![1], vec![28_000; 12], vec![10_000_000, 5, 300_000], vec![131_072, 131_073]] {
             for partitions in [1, 2, 3, 16] {
-                let files: Vec<_> = counts
-                    .iter()
-                    .enumerate()
-                    .map(|(id, count)| file(id as i64, *count))
-                    .collect();
+                let files: Vec<_> = counts.iter().enumerate().map(|(id, count)| file(id as i64, *count)).collect();
                 let shares = split(&files, partitions);
                 assert!((1..=partitions).contains(&shares.len()));
-                let mut slices: Vec<_> = shares
-                    .iter()
-                    .flatten()
-                    .map(|s| (s.file.id, s.rows.start, s.rows.end))
-                    .collect();
+                let mut slices: Vec<_> = shares.iter().flatten().map(|s| (s.file.id, s.rows.start, s.rows.end)).collect();
                 slices.sort_unstable();
                 for (id, count) in counts.iter().enumerate() {
                     let mut next = 0;

@@ -81,10 +81,7 @@ pub(crate) struct Pace {
 impl Shared {
     /// Columns that are decoded for batches: those given out, unless a late condition needs more.
     fn decoded(&self) -> &[usize] {
-        self.filters
-            .late
-            .as_ref()
-            .map_or(&self.projection, |late| &late.columns)
+        self.filters.late.as_ref().map_or(&self.projection, |late| &late.columns)
     }
 
     /// The row groups of a slice that are left after pruning.
@@ -94,10 +91,8 @@ impl Shared {
         adapter::check_rows(&file, &footer, slice.file.record_count)?;
         let open = OpenFile::new(&file, &footer, Some(counters.bytes.clone()))?;
         let places = Arc::new(FileColumns::new(&self.table.columns, &footer)?);
-        let kept = self
-            .pruning
-            .as_ref()
-            .map(|predicate| prune::row_groups(predicate, &self.table, &self.schema, &slice.file, &footer, &places));
+        let kept =
+            self.pruning.as_ref().map(|predicate| prune::row_groups(predicate, &self.table, &self.schema, &slice.file, &footer, &places));
         let deleted = match &slice.file.deletes {
             Some(deletes) => Some(self.storage.deleted(deletes).await?),
             None => None,
@@ -112,21 +107,13 @@ impl Shared {
             }
             counters.groups.add(1);
             let selection = deleted.as_ref().and_then(|deleted| deleted.selection(&rows));
-            let is_kept = kept
-                .as_ref()
-                .is_none_or(|kept| kept.get(row_group).copied().unwrap_or(true));
+            let is_kept = kept.as_ref().is_none_or(|kept| kept.get(row_group).copied().unwrap_or(true));
             if !is_kept || selection.as_ref().is_some_and(|selection| !selection.selects_any()) {
                 counters.pruned.add(1);
                 continue;
             }
             let (file, footer, places) = (open.clone(), Arc::clone(&footer), Arc::clone(&places));
-            units.push(Unit {
-                file,
-                footer,
-                places,
-                row_group,
-                selection,
-            });
+            units.push(Unit { file, footer, places, row_group, selection });
         }
         Ok(units)
     }
@@ -134,23 +121,15 @@ impl Shared {
     /// Opens a row group and evaluates the early conditions on it.
     fn open(&self, unit: Unit, pace: Pace) -> Result<Decoding> {
         let decoded = self.decoded();
-        let adapter = unit
-            .places
-            .adapter(decoded, adapter::project(&self.schema, decoded), &unit.footer);
+        let adapter = unit.places.adapter(decoded, adapter::project(&self.schema, decoded), &unit.footer);
         let failure = Failure::default();
         let stages: Vec<Box<dyn parquet::arrow::arrow_reader::ArrowPredicate>> = self
             .filters
             .early
             .iter()
             .map(|filter| {
-                let adapter = unit
-                    .places
-                    .adapter(&filter.columns, Arc::clone(&filter.schema), &unit.footer);
-                Box::new(Stage {
-                    filter: filter.clone(),
-                    adapter,
-                    failure: failure.clone(),
-                }) as Box<_>
+                let adapter = unit.places.adapter(&filter.columns, Arc::clone(&filter.schema), &unit.footer);
+                Box::new(Stage { filter: filter.clone(), adapter, failure: failure.clone() }) as Box<_>
             })
             .collect();
         let request = Request {
@@ -176,21 +155,12 @@ impl Iterator for Decoding {
             Ok(batch) => batch?,
             Err(error) => return Some(Err(error.into())),
         };
-        Some(
-            self.adapter
-                .adapt(&batch)
-                .map_err(|error| self.open.corrupt(&error).into()),
-        )
+        Some(self.adapter.adapt(&batch).map_err(|error| self.open.corrupt(&error).into()))
     }
 }
 
 /// Decoded batches of all slices in order, before late conditions.
-fn batches(
-    shared: Arc<Shared>,
-    slices: Vec<Slice>,
-    pace: Pace,
-    counters: Counters,
-) -> BoxStream<'static, Result<RecordBatch>> {
+fn batches(shared: Arc<Shared>, slices: Vec<Slice>, pace: Pace, counters: Counters) -> BoxStream<'static, Result<RecordBatch>> {
     let planned = Arc::clone(&shared);
     stream::iter(slices)
         .then(move |slice| {
@@ -231,22 +201,14 @@ impl ScanStream {
         partition: usize,
     ) -> Self {
         let counter = |name| MetricBuilder::new(metrics).counter(name, partition);
-        let counters = Counters {
-            groups: counter("row_groups_total"),
-            pruned: counter("row_groups_pruned"),
-            bytes: counter("bytes_scanned"),
-        };
+        let counters =
+            Counters { groups: counter("row_groups_total"), pruned: counter("row_groups_pruned"), bytes: counter("bytes_scanned") };
         let has_filters = shared.filters.late.is_some() || !shared.filters.early.is_empty();
-        let coalescer = has_filters.then(|| {
-            BatchCoalescer::new(Arc::clone(&schema), pace.batch_size)
-                .with_biggest_coalesce_batch_size(Some(pace.batch_size / 2))
-        });
+        let coalescer = has_filters
+            .then(|| BatchCoalescer::new(Arc::clone(&schema), pace.batch_size).with_biggest_coalesce_batch_size(Some(pace.batch_size / 2)));
         let decoded = shared.decoded();
-        let positions: Vec<usize> = shared
-            .projection
-            .iter()
-            .map(|column| decoded.iter().position(|own| own == column).unwrap_or_default())
-            .collect();
+        let positions: Vec<usize> =
+            shared.projection.iter().map(|column| decoded.iter().position(|own| own == column).unwrap_or_default()).collect();
         let positions = (decoded != shared.projection).then_some(positions);
         Self {
             input: batches(Arc::clone(&shared), slices, pace, counters),
@@ -263,13 +225,7 @@ impl ScanStream {
 
     /// Takes in a decoded batch.
     fn accept(&mut self, batch: &RecordBatch) -> Result<()> {
-        let mask = self
-            .shared
-            .filters
-            .late
-            .as_ref()
-            .map(|late| late.evaluate(batch))
-            .transpose()?;
+        let mask = self.shared.filters.late.as_ref().map(|late| late.evaluate(batch)).transpose()?;
         let batch = match &self.positions {
             Some(positions) => batch.project(positions)?,
             None => batch.clone(),
@@ -315,9 +271,7 @@ impl ScanStream {
                 Some(Err(error)) => Err(error),
                 None => {
                     self.ended = true;
-                    self.coalescer.as_mut().map_or(Ok(()), |coalescer| {
-                        coalescer.finish_buffered_batch().map_err(Into::into)
-                    })
+                    self.coalescer.as_mut().map_or(Ok(()), |coalescer| coalescer.finish_buffered_batch().map_err(Into::into))
                 }
             };
             timer.done();

@@ -30,11 +30,7 @@ pub struct AppendOptions {
 
 impl Default for AppendOptions {
     fn default() -> Self {
-        Self {
-            memory_bytes: 256 << 20,
-            file_bytes: 512 << 20,
-            open_files: 64,
-        }
+        Self { memory_bytes: 256 << 20, file_bytes: 512 << 20, open_files: 64 }
     }
 }
 
@@ -61,18 +57,11 @@ pub async fn append(
 ) -> Result<Vec<NewDataFile>> {
     let width = input.schema().fields().len();
     if width != table.columns.len() {
-        return Err(Error::internal(format!(
-            "{width} columns were given for {} of table \"{}\"",
-            table.columns.len(),
-            table.name
-        )));
+        return Err(Error::internal(format!("{width} columns were given for {} of table \"{}\"", table.columns.len(), table.name)));
     }
     let encoder = Arc::new(Encoder::new(Layout::of_table(&table.columns)?)?);
-    let bounds = Bounds {
-        in_flight_bytes: options.memory_bytes / 2,
-        file_bytes: options.file_bytes,
-        open_files: options.open_files.max(1),
-    };
+    let bounds =
+        Bounds { in_flight_bytes: options.memory_bytes / 2, file_bytes: options.file_bytes, open_files: options.open_files.max(1) };
     let directory = storage.table_directory(&table.path)?;
     let mut append = Append {
         router: Router::new(table)?,
@@ -93,10 +82,7 @@ async fn publish(storage: &Arc<Storage>, written: Vec<WrittenFile>) -> Result<Ve
         local::sync_directories(&root, written.iter().map(|file| file.finished.path()))?;
         Ok::<_, Error>(written)
     });
-    let written = synced
-        .join()
-        .await
-        .map_err(|error| Error::internal(format!("a writing task ended: {error}")))??;
+    let written = synced.join().await.map_err(|error| Error::internal(format!("a writing task ended: {error}")))??;
     let keep = |file: WrittenFile| {
         file.finished.keep();
         file.entry
@@ -173,9 +159,7 @@ impl Append {
         if buffer.rows == 0 {
             return Ok(());
         }
-        self.pipeline
-            .push(partition, self.router.values(partition), buffer.batches, buffer.bytes)
-            .await
+        self.pipeline.push(partition, self.router.values(partition), buffer.batches, buffer.bytes).await
     }
 }
 
@@ -183,10 +167,7 @@ impl Append {
 pub(crate) fn sliced_bytes(batch: &RecordBatch) -> usize {
     let size = |column: &ArrayRef| match column.as_string_view_opt() {
         Some(strings) => strings.len() * size_of::<u128>() + strings.total_buffer_bytes_used(),
-        None => column
-            .to_data()
-            .get_slice_memory_size()
-            .unwrap_or_else(|_| column.get_array_memory_size()),
+        None => column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()),
     };
     batch.columns().iter().map(size).sum()
 }

@@ -12,49 +12,24 @@ use crate::parquet::text;
 /// `Unsupported` for types whose hash is not known for certain; a wrong one would hide rows from `DuckDB`.
 pub(crate) fn buckets(array: &ArrayRef, count: u32) -> Result<Int32Array> {
     let hashes: Vec<Option<u32>> = match array.data_type() {
-        DataType::Int16 => array
-            .as_primitive::<Int16Type>()
-            .iter()
-            .map(|v| v.map(|v| long(v.into())))
-            .collect(),
-        DataType::Int32 => array
-            .as_primitive::<Int32Type>()
-            .iter()
-            .map(|v| v.map(|v| long(v.into())))
-            .collect(),
+        DataType::Int16 => array.as_primitive::<Int16Type>().iter().map(|v| v.map(|v| long(v.into()))).collect(),
+        DataType::Int32 => array.as_primitive::<Int32Type>().iter().map(|v| v.map(|v| long(v.into()))).collect(),
         DataType::Int64 => array.as_primitive::<Int64Type>().iter().map(|v| v.map(long)).collect(),
-        DataType::Date32 => array
-            .as_primitive::<Date32Type>()
-            .iter()
-            .map(|v| v.map(|v| long(v.into())))
-            .collect(),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => array
-            .as_primitive::<TimestampMicrosecondType>()
-            .iter()
-            .map(|v| v.map(long))
-            .collect(),
-        DataType::Utf8View => array
-            .as_string_view()
-            .iter()
-            .map(|v| v.map(|v| murmur3(v.as_bytes())))
-            .collect(),
+        DataType::Date32 => array.as_primitive::<Date32Type>().iter().map(|v| v.map(|v| long(v.into()))).collect(),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            array.as_primitive::<TimestampMicrosecondType>().iter().map(|v| v.map(long)).collect()
+        }
+        DataType::Utf8View => array.as_string_view().iter().map(|v| v.map(|v| murmur3(v.as_bytes()))).collect(),
         DataType::FixedSizeBinary(16) => {
             let ids = array.as_fixed_size_binary();
-            ids.iter()
-                .map(|v| v.map(|v| murmur3(text::uuid(v).as_bytes())))
-                .collect()
+            ids.iter().map(|v| v.map(|v| murmur3(text::uuid(v).as_bytes()))).collect()
         }
         other => {
-            return Err(Error::Unsupported {
-                what: format!("partitioning by bucket of a column of type {other}"),
-            });
+            return Err(Error::Unsupported { what: format!("partitioning by bucket of a column of type {other}") });
         }
     };
     let count = count.max(1);
-    Ok(hashes
-        .into_iter()
-        .map(|hash| hash.and_then(|hash| i32::try_from((hash & 0x7fff_ffff) % count).ok()))
-        .collect())
+    Ok(hashes.into_iter().map(|hash| hash.and_then(|hash| i32::try_from((hash & 0x7fff_ffff) % count).ok())).collect())
 }
 
 fn long(value: i64) -> u32 {
@@ -62,28 +37,17 @@ fn long(value: i64) -> u32 {
 }
 
 fn murmur3(bytes: &[u8]) -> u32 {
-    let scramble = |block: u32| {
-        block
-            .wrapping_mul(0xcc9e_2d51)
-            .rotate_left(15)
-            .wrapping_mul(0x1b87_3593)
-    };
+    let scramble = |block: u32| block.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
     let mut hash = 0_u32;
     let (blocks, rest) = bytes.as_chunks::<4>();
     for block in blocks {
-        hash = (hash ^ scramble(u32::from_le_bytes(*block)))
-            .rotate_left(13)
-            .wrapping_mul(5)
-            .wrapping_add(0xe654_6b64);
+        hash = (hash ^ scramble(u32::from_le_bytes(*block))).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
     }
     if !rest.is_empty() {
         hash ^= scramble(rest.iter().rev().fold(0, |tail, byte| tail << 8 | u32::from(*byte)));
     }
     // Only the low bits of the length count, as in the reference implementation.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the algorithm takes the length modulo 2^32"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the algorithm takes the length modulo 2^32")]
     let length = bytes.len() as u32;
     hash ^= length;
     hash = (hash ^ hash >> 16).wrapping_mul(0x85eb_ca6b);
@@ -105,10 +69,7 @@ mod tests {
             (Arc::new(Int32Array::from(vec![34])), 3),
             (Arc::new(StringViewArray::from(vec!["iceberg"])), 9),
             (Arc::new(Date32Array::from(vec![17_486])), 10),
-            (
-                Arc::new(TimestampMicrosecondArray::from(vec![1_510_871_468_000_000])),
-                7,
-            ),
+            (Arc::new(TimestampMicrosecondArray::from(vec![1_510_871_468_000_000])), 7),
             (uuid_array("f79c3e09-677c-4bbd-a479-3f349cb785e7"), 15),
         ];
         for (array, bucket) in cases {

@@ -35,10 +35,7 @@ impl GrowingFile {
     /// Creates a file with a new name in `directory`.
     pub(crate) fn create(encoder: &Arc<Encoder>, directory: &Path) -> Result<Self> {
         let name = format!("{}.parquet", Uuid::now_v7());
-        Ok(Self {
-            name: name.clone(),
-            ..Self::create_at(encoder, directory.join(&name))?
-        })
+        Ok(Self { name: name.clone(), ..Self::create_at(encoder, directory.join(&name))? })
     }
 
     /// Creates a file whose name the catalog is not to know.
@@ -47,12 +44,7 @@ impl GrowingFile {
         // The hash of the footer comes in when there is one.
         let head = [checksum::TAG.as_slice(), &[0; 8]].concat();
         writer.write_all(&head).map_err(|error| Error::Encode(error.into()))?;
-        Ok(Self {
-            encoder: Arc::clone(encoder),
-            name: String::new(),
-            writer,
-            statistics: FileStatistics::default(),
-        })
+        Ok(Self { encoder: Arc::clone(encoder), name: String::new(), writer, statistics: FileStatistics::default() })
     }
 
     /// Writes an encoded row group.

@@ -35,18 +35,11 @@ impl Router {
         let keys = columns.iter().map(|key| {
             let column = position(key.column_id).ok_or_else(|| Error::internal("a partition key without column"))?;
             if table.columns.get(column).is_some_and(|column| column.ty.array) {
-                return Err(Error::Unsupported {
-                    what: "partitioning by an array".to_owned(),
-                });
+                return Err(Error::Unsupported { what: "partitioning by an array".to_owned() });
             }
             Ok((column, key.transform))
         });
-        Ok(Self {
-            keys: keys.collect::<Result<_>>()?,
-            converter: None,
-            numbers: HashMap::new(),
-            values: Vec::new(),
-        })
+        Ok(Self { keys: keys.collect::<Result<_>>()?, converter: None, numbers: HashMap::new(), values: Vec::new() })
     }
 
     /// The values of a partition's keys, as the catalog writes them.
@@ -59,11 +52,7 @@ impl Router {
         if self.keys.is_empty() {
             return Ok(vec![(0, batch)]);
         }
-        let keys = self
-            .keys
-            .iter()
-            .map(|(column, transform)| key(batch.column(*column), *transform))
-            .collect::<Result<Vec<_>>>()?;
+        let keys = self.keys.iter().map(|(column, transform)| key(batch.column(*column), *transform)).collect::<Result<Vec<_>>>()?;
         let rows = self.number_rows(&keys)?;
         let Some(first) = rows.first().copied() else {
             return Ok(Vec::new());
@@ -81,8 +70,7 @@ impl Router {
             indices[place].1.push(row);
         }
         let shares = indices.into_iter().map(|(number, rows)| {
-            let share =
-                take_record_batch(&batch, &UInt32Array::from(rows)).map_err(|error| Error::Encode(error.into()))?;
+            let share = take_record_batch(&batch, &UInt32Array::from(rows)).map_err(|error| Error::Encode(error.into()))?;
             Ok((number, share))
         });
         shares.collect()
@@ -107,13 +95,10 @@ impl Router {
             }
             let number = self.values.len();
             if number == PARTITIONS_MAX {
-                return Err(Error::Unsupported {
-                    what: format!("writing to more than {PARTITIONS_MAX} partitions at once"),
-                });
+                return Err(Error::Unsupported { what: format!("writing to more than {PARTITIONS_MAX} partitions at once") });
             }
             self.numbers.insert(row.as_ref().into(), number);
-            self.values
-                .push(keys.iter().map(|key| key_text(key, index)).collect::<Result<_>>()?);
+            self.values.push(keys.iter().map(|key| key_text(key, index)).collect::<Result<_>>()?);
             numbers.push(number);
         }
         Ok(numbers)
@@ -124,9 +109,7 @@ impl Router {
 fn key(array: &ArrayRef, transform: Transform) -> Result<ArrayRef> {
     let part = match transform {
         Transform::Identity if matches!(array.data_type(), DataType::Binary | DataType::Interval(_)) => {
-            return Err(Error::Unsupported {
-                what: format!("partitioning by a column of type {}", array.data_type()),
-            });
+            return Err(Error::Unsupported { what: format!("partitioning by a column of type {}", array.data_type()) });
         }
         Transform::Identity => return Ok(Arc::clone(array)),
         Transform::Bucket(count) => return bucket::buckets(array, count).map(|buckets| Arc::new(buckets) as ArrayRef),
@@ -135,9 +118,8 @@ fn key(array: &ArrayRef, transform: Transform) -> Result<ArrayRef> {
         Transform::Day => DatePart::Day,
         Transform::Hour => DatePart::Hour,
     };
-    date_part(array, part).map_err(|_| Error::Unsupported {
-        what: format!("partitioning by {transform} of a column of type {}", array.data_type()),
-    })
+    date_part(array, part)
+        .map_err(|_| Error::Unsupported { what: format!("partitioning by {transform} of a column of type {}", array.data_type()) })
 }
 
 fn key_text(key: &ArrayRef, row: usize) -> Result<Option<String>> {
@@ -145,7 +127,5 @@ fn key_text(key: &ArrayRef, row: usize) -> Result<Option<String>> {
         return Ok(None);
     }
     let text = text::of(key.as_ref(), row);
-    text.map(Some).ok_or_else(|| Error::Unsupported {
-        what: format!("this value as partition key of type {}", key.data_type()),
-    })
+    text.map(Some).ok_or_else(|| Error::Unsupported { what: format!("this value as partition key of type {}", key.data_type()) })
 }

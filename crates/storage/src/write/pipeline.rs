@@ -86,33 +86,21 @@ impl Pipeline {
         batches: Vec<RecordBatch>,
         bytes: usize,
     ) -> Result<()> {
-        let is_full = |own: &Self| {
-            own.encoding.len() >= ENCODING_MAX || own.in_flight_bytes.saturating_add(bytes) > own.bounds.in_flight_bytes
-        };
+        let is_full =
+            |own: &Self| own.encoding.len() >= ENCODING_MAX || own.in_flight_bytes.saturating_add(bytes) > own.bounds.in_flight_bytes;
         while !self.encoding.is_empty() && is_full(self) {
             self.write_oldest().await?;
         }
         let encoder = Arc::clone(&self.encoder);
         let task = SpawnedTask::spawn_blocking(move || encoder.encode(&batches));
         self.in_flight_bytes += bytes;
-        self.encoding.push_back(Encoding {
-            partition,
-            values,
-            bytes,
-            task,
-        });
+        self.encoding.push_back(Encoding { partition, values, bytes, task });
         Ok(())
     }
 
     /// Waits for the oldest row group and writes it to its partition's file.
     async fn write_oldest(&mut self) -> Result<()> {
-        let Some(Encoding {
-            partition,
-            values,
-            bytes,
-            task,
-        }) = self.encoding.pop_front()
-        else {
+        let Some(Encoding { partition, values, bytes, task }) = self.encoding.pop_front() else {
             return Ok(());
         };
         let group = joined(task).await?;
@@ -142,12 +130,7 @@ impl Pipeline {
         if self.open.len() < self.bounds.open_files {
             return Ok(());
         }
-        let Some(largest) = self
-            .open
-            .iter()
-            .max_by_key(|(_, file)| file.size())
-            .map(|(partition, _)| *partition)
-        else {
+        let Some(largest) = self.open.iter().max_by_key(|(_, file)| file.size()).map(|(partition, _)| *partition) else {
             return Ok(());
         };
         self.close_partition(largest).await
@@ -168,8 +151,7 @@ impl Pipeline {
         {
             self.written.push(joined(oldest).await?);
         }
-        self.closing
-            .push_back(SpawnedTask::spawn_blocking(move || file.finish(values)));
+        self.closing.push_back(SpawnedTask::spawn_blocking(move || file.finish(values)));
         Ok(())
     }
 

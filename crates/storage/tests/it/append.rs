@@ -16,11 +16,7 @@ use crate::lake::{Lake, ids, rows, scan, schema_of, stream_of};
 use crate::values::{borrowed, every_type, random_rows};
 
 fn small() -> AppendOptions {
-    AppendOptions {
-        memory_bytes: 1 << 16,
-        file_bytes: 1 << 14,
-        open_files: 2,
-    }
+    AppendOptions { memory_bytes: 1 << 16, file_bytes: 1 << 14, open_files: 2 }
 }
 
 /// Batches of 1,000 ids, and then whatever `end` is.
@@ -29,10 +25,7 @@ fn endless(
     end: impl futures::Stream<Item = Result<RecordBatch, DataFusionError>> + Send + 'static,
 ) -> SendableRecordBatchStream {
     let first = stream::iter((0..batches).map(|batch| Ok(ids(batch * 1000, batch * 1000 + 1000))));
-    Box::pin(RecordBatchStreamAdapter::new(
-        schema_of(&[("id", PgType::INT8)]),
-        first.chain(end),
-    ))
+    Box::pin(RecordBatchStreamAdapter::new(schema_of(&[("id", PgType::INT8)]), first.chain(end)))
 }
 
 #[tokio::test]
@@ -40,23 +33,15 @@ async fn small_bounds_lose_nothing() {
     let lake = Lake::new().await;
     let columns = every_type();
     let table = lake.create("t", &borrowed(&columns), &[]).await;
-    let batches: Vec<RecordBatch> = (0..8)
-        .map(|seed| random_rows(&columns, seed as i64 * 100, 100, seed))
-        .collect();
-    let files = write::append(&lake.storage, &table, stream_of(batches.clone()), &small())
-        .await
-        .unwrap();
+    let batches: Vec<RecordBatch> = (0..8).map(|seed| random_rows(&columns, seed as i64 * 100, 100, seed)).collect();
+    let files = write::append(&lake.storage, &table, stream_of(batches.clone()), &small()).await.unwrap();
     assert!(files.len() > 1, "a file ends when it is large enough");
     assert_eq!(files.iter().map(|file| file.record_count).sum::<u64>(), 800);
     for file in &files {
         let path = lake.storage.root().join(&table.path).join(&file.path);
         let bytes = std::fs::read(path).unwrap();
         assert_eq!(bytes.len() as u64, file.file_size);
-        let length = bytes[bytes.len() - 8..]
-            .first_chunk::<4>()
-            .copied()
-            .map(u32::from_le_bytes)
-            .unwrap();
+        let length = bytes[bytes.len() - 8..].first_chunk::<4>().copied().map(u32::from_le_bytes).unwrap();
         assert_eq!(u64::from(length), file.footer_size);
     }
     let mut transaction = lake.catalog.begin().await.unwrap();
@@ -75,9 +60,7 @@ async fn no_rows_make_no_files() {
     for batches in [0, 1] {
         let empty = stream::iter((0..batches).map(|_| Ok(ids(0, 0))));
         let input = Box::pin(RecordBatchStreamAdapter::new(schema_of(&[("id", PgType::INT8)]), empty));
-        let files = write::append(&lake.storage, &table, input, &AppendOptions::default())
-            .await
-            .unwrap();
+        let files = write::append(&lake.storage, &table, input, &AppendOptions::default()).await.unwrap();
         assert!(files.is_empty());
     }
     assert!(lake.files().is_empty());
@@ -88,15 +71,9 @@ async fn an_error_of_the_input_leaves_nothing() {
     let lake = Lake::new().await;
     let table = lake.create("t", &[("id", PgType::INT8)], &[]).await;
     let failure = SqlError::new(SqlState::DIVISION_BY_ZERO, "division by zero");
-    let input = endless(
-        60,
-        stream::once(async move { Err(DataFusionError::External(Box::new(failure))) }),
-    );
+    let input = endless(60, stream::once(async move { Err(DataFusionError::External(Box::new(failure))) }));
     let error = write::append(&lake.storage, &table, input, &small()).await.unwrap_err();
-    assert_eq!(
-        (error.sqlstate().code(), error.to_string().as_str()),
-        ("22012", "division by zero")
-    );
+    assert_eq!((error.sqlstate().code(), error.to_string().as_str()), ("22012", "division by zero"));
     gone(&lake).await;
 }
 
@@ -105,16 +82,10 @@ async fn an_abandoned_append_leaves_nothing() {
     for partitioned in [false, true] {
         let lake = Lake::new().await;
         let partition = [("id", Transform::Bucket(5))];
-        let table = lake
-            .create("t", &[("id", PgType::INT8)], if partitioned { &partition } else { &[] })
-            .await;
+        let table = lake.create("t", &[("id", PgType::INT8)], if partitioned { &partition } else { &[] }).await;
         let input = endless(200, stream::pending());
         let storage = Arc::clone(&lake.storage);
-        let running = tokio::spawn(async move {
-            write::append(&storage, &table, input, &small())
-                .await
-                .map(|files| files.len())
-        });
+        let running = tokio::spawn(async move { write::append(&storage, &table, input, &small()).await.map(|files| files.len()) });
         for _ in 0..500 {
             if lake.files().len() > 3 {
                 break;
@@ -143,14 +114,7 @@ async fn gone(lake: &Lake) {
 async fn discarded_files_are_removed() {
     let lake = Lake::new().await;
     let table = lake.create("t", &[("id", PgType::INT8)], &[]).await;
-    let files = write::append(
-        &lake.storage,
-        &table,
-        stream_of(vec![ids(0, 10)]),
-        &AppendOptions::default(),
-    )
-    .await
-    .unwrap();
+    let files = write::append(&lake.storage, &table, stream_of(vec![ids(0, 10)]), &AppendOptions::default()).await.unwrap();
     assert_eq!(lake.files().len(), 1);
     write::discard(&lake.storage, &table, &files).await;
     assert!(lake.files().is_empty());
@@ -159,16 +123,7 @@ async fn discarded_files_are_removed() {
 #[tokio::test]
 async fn columns_are_counted() {
     let lake = Lake::new().await;
-    let table = lake
-        .create("t", &[("id", PgType::INT8), ("n", PgType::INT4)], &[])
-        .await;
-    let error = write::append(
-        &lake.storage,
-        &table,
-        stream_of(vec![ids(0, 10)]),
-        &AppendOptions::default(),
-    )
-    .await
-    .unwrap_err();
+    let table = lake.create("t", &[("id", PgType::INT8), ("n", PgType::INT4)], &[]).await;
+    let error = write::append(&lake.storage, &table, stream_of(vec![ids(0, 10)]), &AppendOptions::default()).await.unwrap_err();
     assert_eq!(error.sqlstate().code(), "XX000");
 }

@@ -31,13 +31,7 @@ impl Victim {
         let table = lake.append(&table, vec![rows.clone()]).await;
         let path = lake.storage.root().join(&table.files[0].path);
         let intact = std::fs::read(&path).expect("the file");
-        Self {
-            lake,
-            table,
-            path,
-            intact,
-            rows,
-        }
+        Self { lake, table, path, intact, rows }
     }
 
     /// Scans the file with these contents; true when the rows came out unharmed.
@@ -45,12 +39,7 @@ impl Victim {
         std::fs::write(&self.path, contents).expect("another file");
         let storage = self.lake.reopened();
         let all = rows(scan(&storage, &self.table, 1)).await;
-        let some = rows(
-            scan(&storage, &self.table, 1)
-                .filter(col("id").gt_eq(lit(30_i64)))
-                .expect("a filter"),
-        )
-        .await;
+        let some = rows(scan(&storage, &self.table, 1).filter(col("id").gt_eq(lit(30_i64))).expect("a filter")).await;
         if let Ok(some) = &some {
             assert_eq!(some.columns(), self.rows.slice(30, 30).columns(), "{what}");
         }
@@ -95,11 +84,7 @@ async fn a_truncated_file_is_noticed() {
     let length = victim.intact.len();
     let ends = (0..32).chain(length - 300..length).chain((0..length).step_by(211));
     for end in ends {
-        assert!(
-            !victim
-                .survives(&victim.intact[..end], &format!("the first {end} bytes"))
-                .await
-        );
+        assert!(!victim.survives(&victim.intact[..end], &format!("the first {end} bytes")).await);
     }
     // More than was written is not looked at.
     let mut longer = victim.intact.clone();
@@ -121,11 +106,7 @@ async fn rubbish_is_noticed() {
             _ => damaged.rotate_left(start.max(1)),
         }
         if damaged != victim.intact {
-            assert!(
-                !victim
-                    .survives(&damaged, &format!("rubbish in {start}..{end}, round {round}"))
-                    .await
-            );
+            assert!(!victim.survives(&damaged, &format!("rubbish in {start}..{end}, round {round}")).await);
         }
     }
 }
@@ -136,16 +117,11 @@ async fn foreign_files_never_panic() {
     let lake = Lake::new().await;
     let columns = every_type();
     let batch = random_rows(&columns, 0, 60, 5);
-    let path = lake
-        .scratch()
-        .canonicalize()
-        .expect("a directory")
-        .join("foreign.parquet");
+    let path = lake.scratch().canonicalize().expect("a directory").join("foreign.parquet");
     let file = std::fs::File::create(&path).expect("a file");
     // Arrow's own writer has no intervals of this kind.
-    let kept: Vec<usize> = (0..columns.len())
-        .filter(|index| !format!("{}", batch.column(*index).data_type()).contains("Interval"))
-        .collect();
+    let kept: Vec<usize> =
+        (0..columns.len()).filter(|index| !format!("{}", batch.column(*index).data_type()).contains("Interval")).collect();
     let batch = batch.project(&kept).expect("columns");
     let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
     writer.write(&batch).expect("rows");
@@ -177,9 +153,6 @@ async fn foreign_files_never_panic() {
                 Some(error.sqlstate().code())
             }
         };
-        assert!(
-            matches!(code, None | Some("22P04" | "0A000")),
-            "round {round}: {code:?}"
-        );
+        assert!(matches!(code, None | Some("22P04" | "0A000")), "round {round}: {code:?}");
     }
 }

@@ -38,22 +38,10 @@ async fn parquet_files_come_back() {
     let columns = every_type();
     let batch = random_rows(&columns, 0, 200, 8);
     let path = place.path("in/all.parquet");
-    let written = write_parquet(
-        &place.access,
-        &path,
-        &columns,
-        stream_of(vec![batch.slice(0, 90), batch.slice(90, 110)]),
-    )
-    .await
-    .unwrap();
+    let written = write_parquet(&place.access, &path, &columns, stream_of(vec![batch.slice(0, 90), batch.slice(90, 110)])).await.unwrap();
     assert_eq!(written, 200);
     let stream = read_parquet(&place.access, &path).await.unwrap();
-    let names: Vec<String> = stream
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .collect();
+    let names: Vec<String> = stream.schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
     let read: Vec<_> = stream.try_collect().await.unwrap();
     let read = arrow::compute::concat_batches(&read[0].schema(), &read).unwrap();
@@ -71,31 +59,16 @@ async fn patterns_read_many_files_in_order() {
     for (name, start) in [("b", 10), ("a", 0), ("c", 20)] {
         let path = place.path(&format!("in/{name}.parquet"));
         let columns = [("id".to_owned(), PgType::INT8)];
-        write_parquet(&place.access, &path, &columns, stream_of(vec![ids(start, start + 10)]))
-            .await
-            .unwrap();
+        write_parquet(&place.access, &path, &columns, stream_of(vec![ids(start, start + 10)])).await.unwrap();
     }
-    let all: Vec<_> = read_parquet(&place.access, &place.path("in/*.parquet"))
-        .await
-        .unwrap()
-        .try_collect()
-        .await
-        .unwrap();
+    let all: Vec<_> = read_parquet(&place.access, &place.path("in/*.parquet")).await.unwrap().try_collect().await.unwrap();
     assert_eq!(arrow::compute::concat_batches(&all[0].schema(), &all).unwrap(), {
         let expected = ids(0, 30);
         expected.with_schema(all[0].schema()).unwrap()
     });
-    let relative: Vec<_> = read_parquet(&place.access, "a.parquet")
-        .await
-        .unwrap()
-        .try_collect()
-        .await
-        .unwrap();
+    let relative: Vec<_> = read_parquet(&place.access, "a.parquet").await.unwrap().try_collect().await.unwrap();
     assert_eq!(relative[0].num_rows(), 10);
-    let error = read_parquet(&place.access, &place.path("in/z*.parquet"))
-        .await
-        .err()
-        .unwrap();
+    let error = read_parquet(&place.access, &place.path("in/z*.parquet")).await.err().unwrap();
     assert_eq!(error.sqlstate().code(), "58P01");
 }
 
@@ -123,34 +96,15 @@ async fn nothing_outside_is_reachable() {
         (place.path("in/absent.csv"), "58P01"),
     ];
     for (path, code) in cases {
-        let error = read_bytes(&place.access, &path)
-            .await
-            .err()
-            .unwrap_or_else(|| panic!("{path} was read"));
+        let error = read_bytes(&place.access, &path).await.err().unwrap_or_else(|| panic!("{path} was read"));
         assert_eq!(error.sqlstate().code(), code, "{path}: {error}");
     }
-    for path in [
-        place.path("out/new.csv"),
-        place.path("in/link.csv"),
-        place.path("in/dir/new.csv"),
-        place.path("in/../out/n.csv"),
-    ] {
+    for path in [place.path("out/new.csv"), place.path("in/link.csv"), place.path("in/dir/new.csv"), place.path("in/../out/n.csv")] {
         let error = ByteWriter::create(&place.access, &path).await.unwrap_err();
         assert_eq!(error.sqlstate().code(), "42501", "{path}: {error}");
     }
-    assert_eq!(
-        ByteWriter::create(&place.access, "new.csv")
-            .await
-            .unwrap_err()
-            .sqlstate()
-            .code(),
-        "42602"
-    );
-    assert!(
-        read_bytes(&FileAccess::default(), &place.path("out/secret.csv"))
-            .await
-            .is_err()
-    );
+    assert_eq!(ByteWriter::create(&place.access, "new.csv").await.unwrap_err().sqlstate().code(), "42602");
+    assert!(read_bytes(&FileAccess::default(), &place.path("out/secret.csv")).await.is_err());
     assert_eq!(std::fs::read(place.path("out/secret.csv")).unwrap(), b"s");
 }
 
@@ -169,12 +123,7 @@ async fn bytes_are_written_whole_or_not_at_all() {
         writer.write(&[b'y'; 1000]).await.unwrap();
     }
     assert_eq!(writer.finish().await.unwrap(), 3_000_000);
-    let pieces: Vec<_> = read_bytes(&place.access, &path)
-        .await
-        .unwrap()
-        .try_collect()
-        .await
-        .unwrap();
+    let pieces: Vec<_> = read_bytes(&place.access, &path).await.unwrap().try_collect().await.unwrap();
     assert!(pieces.len() > 1 && pieces.iter().all(|piece| piece.iter().all(|byte| *byte == b'y')));
     assert_eq!(pieces.iter().map(bytes::Bytes::len).sum::<usize>(), 3_000_000);
 }
@@ -183,17 +132,11 @@ async fn bytes_are_written_whole_or_not_at_all() {
 async fn an_error_leaves_no_parquet_file() {
     let place = Place::new();
     let failure = SqlError::new(SqlState::DIVISION_BY_ZERO, "division by zero");
-    let batches = stream::once(async { Ok(ids(0, 10)) }).chain(stream::once(async move {
-        Err(DataFusionError::External(Box::new(failure)))
-    }));
-    let input = Box::pin(RecordBatchStreamAdapter::new(
-        schema_of(&[("id", PgType::INT8)]),
-        batches,
-    ));
+    let batches =
+        stream::once(async { Ok(ids(0, 10)) }).chain(stream::once(async move { Err(DataFusionError::External(Box::new(failure))) }));
+    let input = Box::pin(RecordBatchStreamAdapter::new(schema_of(&[("id", PgType::INT8)]), batches));
     let columns = [("id".to_owned(), PgType::INT8)];
-    let error = write_parquet(&place.access, &place.path("in/x.parquet"), &columns, input)
-        .await
-        .unwrap_err();
+    let error = write_parquet(&place.access, &place.path("in/x.parquet"), &columns, input).await.unwrap_err();
     assert_eq!(error.sqlstate().code(), "22012");
     assert_eq!(std::fs::read_dir(place.directory.path().join("in")).unwrap().count(), 0);
 }

@@ -12,9 +12,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::{TryStreamExt, stream};
-use kura_catalog::{
-    BOOTSTRAP_ROLE_OID, Catalog, CatalogUrl, Config, NewColumn, NewTable, Relation, SystemClock, Table, Transform,
-};
+use kura_catalog::{BOOTSTRAP_ROLE_OID, Catalog, CatalogUrl, Config, NewColumn, NewTable, Relation, SystemClock, Table, Transform};
 use kura_pgtypes::{PgType, SqlError};
 use kura_storage::write::AppendOptions;
 use kura_storage::{Storage, write};
@@ -31,19 +29,10 @@ impl Lake {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let root = directory.path().join("lake");
         let storage = open(&root);
-        let config = Config {
-            url: CatalogUrl::Sqlite(directory.path().join("catalog.sqlite")),
-            relocate: false,
-        };
+        let config = Config { url: CatalogUrl::Sqlite(directory.path().join("catalog.sqlite")), relocate: false };
         let data_path = format!("{}/", root.display());
-        let catalog = Catalog::open(config, &data_path, Arc::new(SystemClock))
-            .await
-            .expect("a new catalog");
-        Self {
-            storage,
-            catalog,
-            directory,
-        }
+        let catalog = Catalog::open(config, &data_path, Arc::new(SystemClock)).await.expect("a new catalog");
+        Self { storage, catalog, directory }
     }
 
     /// A storage over the same files that has nothing in its caches.
@@ -55,28 +44,15 @@ impl Lake {
         self.directory.path()
     }
 
-    pub(crate) async fn create(
-        &self,
-        name: &str,
-        columns: &[(&str, PgType)],
-        partition: &[(&str, Transform)],
-    ) -> Arc<Table> {
+    pub(crate) async fn create(&self, name: &str, columns: &[(&str, PgType)], partition: &[(&str, Transform)]) -> Arc<Table> {
         let mut transaction = self.catalog.begin().await.expect("a transaction");
         let schema_id = transaction.snapshot().schema("public").expect("schema public").id;
-        let columns = columns.iter().map(|(name, ty)| NewColumn {
-            name: (*name).to_owned(),
-            ty: *ty,
-            nullable: true,
-            default: None,
-        });
+        let columns = columns.iter().map(|(name, ty)| NewColumn { name: (*name).to_owned(), ty: *ty, nullable: true, default: None });
         let new = NewTable {
             schema_id,
             name: name.to_owned(),
             columns: columns.collect(),
-            partition: partition
-                .iter()
-                .map(|(name, transform)| ((*name).to_owned(), *transform))
-                .collect(),
+            partition: partition.iter().map(|(name, transform)| ((*name).to_owned(), *transform)).collect(),
             owner: BOOTSTRAP_ROLE_OID,
         };
         transaction.create_table(new).expect("a new table");
@@ -95,9 +71,7 @@ impl Lake {
 
     /// Writes and commits; returns the table as it is then.
     pub(crate) async fn append(&self, table: &Table, batches: Vec<RecordBatch>) -> Arc<Table> {
-        let files = write::append(&self.storage, table, stream_of(batches), &AppendOptions::default())
-            .await
-            .expect("an append");
+        let files = write::append(&self.storage, table, stream_of(batches), &AppendOptions::default()).await.expect("an append");
         let mut transaction = self.catalog.begin().await.expect("a transaction");
         transaction.append_files(table.id, files).expect("new files");
         transaction.commit().await.expect("a commit");
@@ -111,11 +85,7 @@ impl Lake {
         while let Some(directory) = directories.pop() {
             for entry in std::fs::read_dir(directory).expect("a directory").flatten() {
                 let path = entry.path();
-                if path.is_dir() {
-                    directories.push(path)
-                } else {
-                    found.push(path)
-                }
+                if path.is_dir() { directories.push(path) } else { found.push(path) }
             }
         }
         found.sort();
@@ -129,32 +99,20 @@ pub(crate) fn open(root: &Path) -> Arc<Storage> {
 
 pub(crate) fn stream_of(batches: Vec<RecordBatch>) -> SendableRecordBatchStream {
     let schema = batches.first().expect("a batch").schema();
-    Box::pin(RecordBatchStreamAdapter::new(
-        schema,
-        stream::iter(batches.into_iter().map(Ok)),
-    ))
+    Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches.into_iter().map(Ok))))
 }
 
 /// The schema in which rows of a table are written.
 pub(crate) fn schema_of(columns: &[(&str, PgType)]) -> SchemaRef {
-    Arc::new(Schema::new(
-        columns
-            .iter()
-            .map(|(name, ty)| Field::new(*name, ty.arrow(), true))
-            .collect::<Vec<_>>(),
-    ))
+    Arc::new(Schema::new(columns.iter().map(|(name, ty)| Field::new(*name, ty.arrow(), true)).collect::<Vec<_>>()))
 }
 
 /// A scan of a table under its columns' own names, as a plan to go on with.
 pub(crate) fn scan(storage: &Arc<Storage>, table: &Arc<Table>, partitions: usize) -> DataFrame {
     let names = table.columns.iter().map(|column| column.name.clone()).collect();
     let provider = kura_storage::Table::new(Arc::clone(storage), Arc::clone(table), names);
-    let config = SessionConfig::new()
-        .with_target_partitions(partitions)
-        .with_batch_size(1000);
-    SessionContext::new_with_config(config)
-        .read_table(Arc::new(provider))
-        .expect("a scan")
+    let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(1000);
+    SessionContext::new_with_config(config).read_table(Arc::new(provider)).expect("a scan")
 }
 
 /// All rows of a plan as one batch, in the order of column `id` where there is one.

@@ -21,14 +21,8 @@ const HOUR: i64 = 3_600_000_000;
 fn hours(first: i64, count: i64) -> RecordBatch {
     let begin = 1_356_998_400_000_000;
     let at = TimestampMicrosecondArray::from_iter_values((first..first + count).map(|hour| begin + hour * HOUR));
-    let kind: StringViewArray = (first..first + count)
-        .map(|hour| (hour % 10 != 0).then(|| format!("k{}", hour % 3)))
-        .collect();
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from_iter_values(first..first + count)),
-        Arc::new(at),
-        Arc::new(kind),
-    ];
+    let kind: StringViewArray = (first..first + count).map(|hour| (hour % 10 != 0).then(|| format!("k{}", hour % 3))).collect();
+    let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(first..first + count)), Arc::new(at), Arc::new(kind)];
     RecordBatch::try_new(schema_of(&COLUMNS), columns).unwrap()
 }
 
@@ -40,11 +34,7 @@ async fn partitioned(lake: &Lake, name: &str, keys: &[(&str, Transform)]) -> Arc
 
 fn values(table: &Table) -> BTreeSet<String> {
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "NULL".to_owned());
-    table
-        .files
-        .iter()
-        .map(|file| file.partition_values.iter().map(shown).collect::<Vec<_>>().join("/"))
-        .collect()
+    table.files.iter().map(|file| file.partition_values.iter().map(shown).collect::<Vec<_>>().join("/")).collect()
 }
 
 #[tokio::test]
@@ -66,24 +56,14 @@ async fn rows_go_to_their_partitions() {
         assert_eq!(read.column(2).null_count(), 876);
     }
     let june = scan(&lake.storage, &months, 2)
-        .filter(
-            col("at")
-                .gt_eq(lit("2013-06-05 00:00:00"))
-                .and(col("at").lt(lit("2013-06-06 00:00:00"))),
-        )
+        .filter(col("at").gt_eq(lit("2013-06-05 00:00:00")).and(col("at").lt(lit("2013-06-06 00:00:00"))))
         .unwrap();
     let plan = june.clone().create_physical_plan().await.unwrap();
-    assert!(
-        displayable(plan.as_ref()).one_line().to_string().contains("files=1/12"),
-        "{}",
-        displayable(plan.as_ref()).indent(false)
-    );
+    assert!(displayable(plan.as_ref()).one_line().to_string().contains("files=1/12"), "{}", displayable(plan.as_ref()).indent(false));
     assert_eq!(rows(june).await.unwrap().num_rows(), 24);
     let nothing = scan(&lake.storage, &kinds, 2).filter(col("kind").is_null()).unwrap();
     assert_eq!(rows(nothing).await.unwrap().num_rows(), 876);
-    let one = scan(&lake.storage, &kinds, 2)
-        .filter(col("kind").eq(lit("k1")))
-        .unwrap();
+    let one = scan(&lake.storage, &kinds, 2).filter(col("kind").eq(lit("k1"))).unwrap();
     let plan = one.create_physical_plan().await.unwrap();
     assert!(displayable(plan.as_ref()).one_line().to_string().contains("files=1/4"));
 }
@@ -92,19 +72,11 @@ async fn rows_go_to_their_partitions() {
 async fn few_files_are_open_at_a_time() {
     let lake = Lake::new().await;
     let table = lake.create("t", &COLUMNS, &[("at", Transform::Month)]).await;
-    let options = AppendOptions {
-        memory_bytes: 1 << 14,
-        open_files: 3,
-        ..AppendOptions::default()
-    };
+    let options = AppendOptions { memory_bytes: 1 << 14, open_files: 3, ..AppendOptions::default() };
     // The months come round again and again.
-    let batches: Vec<RecordBatch> = (0..40)
-        .map(|part| hours(part * 219, 219))
-        .chain((0..40).map(|part| hours(8760 + part * 219, 219)))
-        .collect();
-    let files = write::append(&lake.storage, &table, stream_of(batches), &options)
-        .await
-        .unwrap();
+    let batches: Vec<RecordBatch> =
+        (0..40).map(|part| hours(part * 219, 219)).chain((0..40).map(|part| hours(8760 + part * 219, 219))).collect();
+    let files = write::append(&lake.storage, &table, stream_of(batches), &options).await.unwrap();
     assert!(files.len() >= 12, "{}", files.len());
     assert_eq!(files.iter().map(|file| file.record_count).sum::<u64>(), 17_520);
 }
@@ -113,42 +85,19 @@ async fn few_files_are_open_at_a_time() {
 async fn every_type_can_be_a_key_or_is_refused() {
     let lake = Lake::new().await;
     let columns = every_type();
-    let transforms = [
-        Transform::Identity,
-        Transform::Year,
-        Transform::Month,
-        Transform::Day,
-        Transform::Hour,
-        Transform::Bucket(4),
-    ];
+    let transforms = [Transform::Identity, Transform::Year, Transform::Month, Transform::Day, Transform::Hour, Transform::Bucket(4)];
     for (name, ty) in columns.into_iter().filter(|(_, ty)| !ty.array) {
         let columns = [("id".to_owned(), PgType::INT8), ("key".to_owned(), ty)];
         let batch = random_rows(&columns, 0, 30, 3);
         for transform in transforms {
-            let table = lake
-                .create(
-                    &format!("{name}_{transform}"),
-                    &borrowed(&columns),
-                    &[("key", transform)],
-                )
-                .await;
+            let table = lake.create(&format!("{name}_{transform}"), &borrowed(&columns), &[("key", transform)]).await;
             let input = stream_of(vec![batch.clone()]);
             match write::append(&lake.storage, &table, input, &AppendOptions::default()).await {
                 Ok(files) => {
-                    assert_eq!(
-                        files.iter().map(|file| file.record_count).sum::<u64>(),
-                        30,
-                        "{transform} of {}",
-                        ty.display()
-                    );
+                    assert_eq!(files.iter().map(|file| file.record_count).sum::<u64>(), 30, "{transform} of {}", ty.display());
                     assert!(files.iter().all(|file| file.partition_values.len() == 1));
                 }
-                Err(error) => assert_eq!(
-                    error.sqlstate().code(),
-                    "0A000",
-                    "{transform} of {}: {error}",
-                    ty.display()
-                ),
+                Err(error) => assert_eq!(error.sqlstate().code(), "0A000", "{transform} of {}: {error}", ty.display()),
             }
         }
     }

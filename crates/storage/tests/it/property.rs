@@ -33,44 +33,26 @@ struct Case {
 fn cases() -> impl Strategy<Value = Case> {
     let columns = every_type().len();
     let sizes = prop::collection::vec(prop::collection::vec(0..120_usize, 1..4), 1..4);
-    let transform = prop_oneof![
-        Just(None),
-        Just(Some(Transform::Identity)),
-        (1..5_u32).prop_map(|n| Some(Transform::Bucket(n)))
-    ];
+    let transform = prop_oneof![Just(None), Just(Some(Transform::Identity)), (1..5_u32).prop_map(|n| Some(Transform::Bucket(n)))];
     let filters = prop::collection::vec((0..columns, 0..200_usize, 0..6_usize), 0..3);
     let projection = prop::collection::vec(1..columns, 0..4);
     let limit = prop::option::of(0..100_usize);
-    (
-        any::<u64>(),
-        sizes,
-        12..20_u32,
-        transform,
-        1..4_usize,
-        filters,
-        projection,
-        limit,
+    (any::<u64>(), sizes, 12..20_u32, transform, 1..4_usize, filters, projection, limit).prop_map(
+        |(seed, appends, memory, partition, partitions, filters, projection, limit)| Case {
+            seed,
+            appends,
+            memory_bytes: 1 << memory,
+            partition,
+            partitions,
+            filters,
+            projection,
+            limit,
+        },
     )
-        .prop_map(
-            |(seed, appends, memory, partition, partitions, filters, projection, limit)| Case {
-                seed,
-                appends,
-                memory_bytes: 1 << memory,
-                partition,
-                partitions,
-                filters,
-                projection,
-                limit,
-            },
-        )
 }
 
 /// A comparison of a column with one of its own values, so that it has something to find.
-fn filter(
-    columns: &[(String, PgType)],
-    all: &RecordBatch,
-    (column, row, operator): (usize, usize, usize),
-) -> Option<Expr> {
+fn filter(columns: &[(String, PgType)], all: &RecordBatch, (column, row, operator): (usize, usize, usize)) -> Option<Expr> {
     let (name, ty) = &columns[column];
     if all.num_rows() == 0 || ty.array || *ty == PgType::INTERVAL {
         return None;
@@ -97,28 +79,17 @@ async fn check(case: Case) {
         Some(bucket) => Some(("id", bucket)),
     };
     let mut table = lake.create("t", &borrowed(&columns), key.as_slice()).await;
-    let options = AppendOptions {
-        memory_bytes: case.memory_bytes,
-        file_bytes: 1 << 16,
-        open_files: 2,
-    };
+    let options = AppendOptions { memory_bytes: case.memory_bytes, file_bytes: 1 << 16, open_files: 2 };
     let mut batches = vec![random_rows(&columns, 0, 0, 0)];
     let mut next = 0;
     for (number, sizes) in (0..).zip(&case.appends) {
         let mut own = Vec::new();
         for (part, size) in (0..).zip(sizes) {
-            own.push(random_rows(
-                &columns,
-                next,
-                *size,
-                case.seed.wrapping_add(number * 31 + part),
-            ));
+            own.push(random_rows(&columns, next, *size, case.seed.wrapping_add(number * 31 + part)));
             next += *size as i64;
         }
         batches.extend(own.iter().cloned());
-        let files = write::append(&lake.storage, &table, stream_of(own), &options)
-            .await
-            .unwrap();
+        let files = write::append(&lake.storage, &table, stream_of(own), &options).await.unwrap();
         let mut transaction = lake.catalog.begin().await.unwrap();
         transaction.append_files(table.id, files).unwrap();
         transaction.commit().await.unwrap();
@@ -135,9 +106,7 @@ async fn check(case: Case) {
         expected = expected.filter(one.clone()).unwrap();
         query = query.filter(one).unwrap();
     }
-    let names: Vec<&str> = std::iter::once("id")
-        .chain(case.projection.iter().map(|own| columns[*own].0.as_str()))
-        .collect();
+    let names: Vec<&str> = std::iter::once("id").chain(case.projection.iter().map(|own| columns[*own].0.as_str())).collect();
     let mut distinct = names.clone();
     distinct.sort_unstable();
     distinct.dedup();
@@ -151,31 +120,17 @@ async fn check(case: Case) {
     // Any of the rows will do, but each only once.
     let read = rows(query.limit(0, Some(limit)).unwrap()).await.unwrap();
     assert_eq!(read.num_rows(), limit.min(expected.num_rows()));
-    let id = |batch: &RecordBatch| {
-        batch
-            .column_by_name("id")
-            .unwrap()
-            .as_primitive::<arrow::datatypes::Int64Type>()
-            .values()
-            .to_vec()
-    };
+    let id = |batch: &RecordBatch| batch.column_by_name("id").unwrap().as_primitive::<arrow::datatypes::Int64Type>().values().to_vec();
     let mut wanted = id(&read);
     wanted.dedup();
     assert_eq!(wanted.len(), read.num_rows());
-    let mask = id(&expected)
-        .into_iter()
-        .map(|own| Some(wanted.binary_search(&own).is_ok()))
-        .collect();
+    let mask = id(&expected).into_iter().map(|own| Some(wanted.binary_search(&own).is_ok())).collect();
     assert_eq!(read.columns(), filter_record_batch(&expected, &mask).unwrap().columns());
 }
 
 #[test]
 fn what_is_written_is_read() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     proptest!(Config { cases: 48, ..Config::default() }, |(case in cases())| {
         runtime.block_on(check(case));
     });

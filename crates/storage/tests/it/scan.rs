@@ -17,29 +17,15 @@ use kura_storage::ScanExec;
 
 use crate::lake::{Lake, client_error, ids, rows, scan, schema_of, stream_of};
 
-const COLUMNS: [(&str, PgType); 4] = [
-    ("id", PgType::INT8),
-    ("n", PgType::INT4),
-    ("name", PgType::TEXT),
-    ("x", PgType::FLOAT8),
-];
+const COLUMNS: [(&str, PgType); 4] = [("id", PgType::INT8), ("n", PgType::INT4), ("name", PgType::TEXT), ("x", PgType::FLOAT8)];
 
 /// Rows `start..end`: `n` is NULL for every seventh, `name` has the id's digits.
 fn some_rows(start: i64, end: i64) -> RecordBatch {
     let ids = || start..end;
-    let n: Int32Array = ids()
-        .map(|id| (id % 7 != 0).then(|| i32::try_from(id % 100).unwrap()))
-        .collect();
+    let n: Int32Array = ids().map(|id| (id % 7 != 0).then(|| i32::try_from(id % 100).unwrap())).collect();
     let name: StringViewArray = ids().map(|id| Some(format!("name {id}"))).collect();
-    let x: Float64Array = ids()
-        .map(|id| Some(if id == 11 { f64::NAN } else { id as f64 / 2.0 }))
-        .collect();
-    let columns: Vec<Arc<dyn Array>> = vec![
-        Arc::new(Int64Array::from_iter_values(ids())),
-        Arc::new(n),
-        Arc::new(name),
-        Arc::new(x),
-    ];
+    let x: Float64Array = ids().map(|id| Some(if id == 11 { f64::NAN } else { id as f64 / 2.0 })).collect();
+    let columns: Vec<Arc<dyn Array>> = vec![Arc::new(Int64Array::from_iter_values(ids())), Arc::new(n), Arc::new(name), Arc::new(x)];
     RecordBatch::try_new(schema_of(&COLUMNS), columns).unwrap()
 }
 
@@ -47,9 +33,7 @@ fn some_rows(start: i64, end: i64) -> RecordBatch {
 async fn four_files(lake: &Lake) -> Arc<Table> {
     let mut table = lake.create("t", &COLUMNS, &[]).await;
     for file in 0..4 {
-        table = lake
-            .append(&table, vec![some_rows(file * 1000, file * 1000 + 1000)])
-            .await;
+        table = lake.append(&table, vec![some_rows(file * 1000, file * 1000 + 1000)]).await;
     }
     table
 }
@@ -67,20 +51,12 @@ fn scan_of(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
 }
 
 async fn line_of(query: DataFrame) -> String {
-    displayable(scan_of(&plan_of(query).await).as_ref())
-        .one_line()
-        .to_string()
-        .trim()
-        .to_owned()
+    displayable(scan_of(&plan_of(query).await).as_ref()).one_line().to_string().trim().to_owned()
 }
 
 async fn found(query: DataFrame) -> Vec<i64> {
     let all = rows(query).await.unwrap();
-    all.column_by_name("id")
-        .unwrap()
-        .as_primitive::<Int64Type>()
-        .values()
-        .to_vec()
+    all.column_by_name("id").unwrap().as_primitive::<Int64Type>().values().to_vec()
 }
 
 #[tokio::test]
@@ -95,31 +71,13 @@ async fn files_are_pruned_by_the_catalog() {
     );
     assert_eq!(found(query(late)).await, [2500, 2501, 2502]);
     // Bounds of text, and of floating point where there may be NaN.
-    assert!(
-        line_of(query(col("name").eq(lit("name 3999"))))
-            .await
-            .contains("files=2/4"),
-        "\"name 999\" is the first one's last"
-    );
-    assert!(
-        line_of(query(col("x").gt(lit(1900.0)))).await.contains("files=2/4"),
-        "the file with a NaN stays"
-    );
-    assert_eq!(
-        found(query(col("x").gt(lit(1999.0)))).await,
-        [11, 3999],
-        "NaN is greater than any number"
-    );
+    assert!(line_of(query(col("name").eq(lit("name 3999")))).await.contains("files=2/4"), "\"name 999\" is the first one's last");
+    assert!(line_of(query(col("x").gt(lit(1900.0)))).await.contains("files=2/4"), "the file with a NaN stays");
+    assert_eq!(found(query(col("x").gt(lit(1999.0)))).await, [11, 3999], "NaN is greater than any number");
     assert!(line_of(query(col("n").is_null())).await.contains("files=4/4"));
     assert!(line_of(query(col("name").is_null())).await.contains("files=0/4"));
     assert_eq!(found(query(col("name").is_null())).await, [0_i64; 0]);
-    assert_eq!(
-        found(query(
-            col("id").in_list(vec![lit(5_i64), lit(3001_i64), lit(-1_i64)], false)
-        ))
-        .await,
-        [5, 3001]
-    );
+    assert_eq!(found(query(col("id").in_list(vec![lit(5_i64), lit(3001_i64), lit(-1_i64)], false))).await, [5, 3001]);
 }
 
 #[tokio::test]
@@ -129,33 +87,16 @@ async fn conditions_are_exact() {
     let query = |filter: Expr| scan(&lake.storage, &table, 3).filter(filter).unwrap();
     let both = col("n").eq(lit(42)).and(col("name").not_eq(lit("name 1042")));
     let plan = plan_of(query(both.clone())).await;
-    assert!(
-        plan.downcast_ref::<ScanExec>().is_some(),
-        "nothing is filtered again: {}",
-        displayable(plan.as_ref()).indent(false)
-    );
-    let expected: Vec<i64> = (0..4000)
-        .filter(|id| id % 100 == 42 && id % 7 != 0 && *id != 1042)
-        .collect();
+    assert!(plan.downcast_ref::<ScanExec>().is_some(), "nothing is filtered again: {}", displayable(plan.as_ref()).indent(false));
+    let expected: Vec<i64> = (0..4000).filter(|id| id % 100 == 42 && id % 7 != 0 && *id != 1042).collect();
     assert_eq!(found(query(both.clone())).await, expected);
     // The same on columns of the condition only, without it among the output, and with none at all.
-    assert_eq!(
-        found(query(both.clone()).select_columns(&["id", "n", "name"]).unwrap()).await,
-        expected
-    );
+    assert_eq!(found(query(both.clone()).select_columns(&["id", "n", "name"]).unwrap()).await, expected);
     let only = rows(query(both.clone()).select_columns(&["x"]).unwrap()).await.unwrap();
     assert_eq!(only.num_rows(), expected.len());
-    let counted = rows(query(both).aggregate(vec![], vec![count_all()]).unwrap())
-        .await
-        .unwrap();
-    assert_eq!(
-        counted.column(0).as_primitive::<Int64Type>().value(0),
-        expected.len() as i64
-    );
-    assert_eq!(
-        found(query(col("n").is_null().and(col("id").lt(lit(30_i64))))).await,
-        [0, 7, 14, 21, 28]
-    );
+    let counted = rows(query(both).aggregate(vec![], vec![count_all()]).unwrap()).await.unwrap();
+    assert_eq!(counted.column(0).as_primitive::<Int64Type>().value(0), expected.len() as i64);
+    assert_eq!(found(query(col("n").is_null().and(col("id").lt(lit(30_i64))))).await, [0, 7, 14, 21, 28]);
     assert_eq!(found(query(lit(false))).await, [0_i64; 0]);
 }
 
@@ -167,11 +108,7 @@ async fn a_limit_ends_the_scan() {
     let line = line_of(query.clone()).await;
     assert!(line.contains("files=1/4") && line.ends_with("limit=10"), "{line}");
     assert_eq!(rows(query).await.unwrap().num_rows(), 10);
-    let filtered = scan(&lake.storage, &table, 2)
-        .filter(col("id").gt_eq(lit(1995_i64)))
-        .unwrap()
-        .limit(0, Some(8))
-        .unwrap();
+    let filtered = scan(&lake.storage, &table, 2).filter(col("id").gt_eq(lit(1995_i64))).unwrap().limit(0, Some(8)).unwrap();
     assert_eq!(rows(filtered).await.unwrap().num_rows(), 8);
     let skipped = scan(&lake.storage, &table, 2).limit(3_998, Some(10)).unwrap();
     assert_eq!(rows(skipped).await.unwrap().num_rows(), 2);
@@ -184,32 +121,19 @@ async fn counting_reads_nothing() {
     for file in lake.files() {
         std::fs::remove_file(file).unwrap();
     }
-    let counted = rows(
-        scan(&lake.storage, &table, 2)
-            .aggregate(vec![], vec![count_all()])
-            .unwrap(),
-    )
-    .await
-    .unwrap();
+    let counted = rows(scan(&lake.storage, &table, 2).aggregate(vec![], vec![count_all()]).unwrap()).await.unwrap();
     assert_eq!(counted.column(0).as_primitive::<Int64Type>().value(0), 4000);
     let plan = plan_of(scan(&lake.storage, &table, 2)).await;
-    let statistics = StatisticsContext::new()
-        .compute(plan.as_ref(), &StatisticsArgs::new())
-        .unwrap();
+    let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new()).unwrap();
     assert_eq!(statistics.num_rows, Precision::Exact(4000));
-    assert!(
-        matches!(statistics.column_statistics[0].max_value, Precision::Inexact(_)),
-        "bounds are never answers"
-    );
+    assert!(matches!(statistics.column_statistics[0].max_value, Precision::Inexact(_)), "bounds are never answers");
 }
 
 #[tokio::test]
 async fn projections_keep_their_order() {
     let lake = Lake::new().await;
     let table = four_files(&lake).await;
-    let turned = rows(scan(&lake.storage, &table, 2).select_columns(&["name", "id"]).unwrap())
-        .await
-        .unwrap();
+    let turned = rows(scan(&lake.storage, &table, 2).select_columns(&["name", "id"]).unwrap()).await.unwrap();
     assert_eq!(turned.num_rows(), 4000);
     assert_eq!(turned.column(0).as_string_view().value(1234), "name 1234");
     assert_eq!(turned.column(1).as_primitive::<Int64Type>().value(1234), 1234);
@@ -227,10 +151,7 @@ async fn metrics_tell_what_was_read() {
     }
     let metrics = scan_of(&plan).metrics().unwrap();
     let value = |name: &str| metrics.sum_by_name(name).unwrap().as_usize();
-    assert_eq!(
-        (value("files_total"), value("files_pruned"), value("row_groups_total")),
-        (4, 3, 1)
-    );
+    assert_eq!((value("files_total"), value("files_pruned"), value("row_groups_total")), (4, 3, 1));
     assert!(value("bytes_scanned") > 0 && metrics.output_rows() == Some(1));
 }
 
@@ -246,17 +167,13 @@ async fn an_empty_table_has_no_rows() {
 /// Writes a delete file for a data file and returns the table with it.
 async fn deleting(lake: &Lake, table: &Table, file: usize, positions: Vec<i64>) -> Arc<Table> {
     let delete_count = positions.len() as u64;
-    let holder = lake
-        .create(&format!("deletes_{file}"), &[("pos", PgType::INT8)], &[])
-        .await;
+    let holder = lake.create(&format!("deletes_{file}"), &[("pos", PgType::INT8)], &[]).await;
     let schema = schema_of(&[("pos", PgType::INT8)]);
     let batch = RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(positions))]).unwrap();
     // The same columns under the ids delete files have.
     let mut disguised = holder.as_ref().clone();
     disguised.columns = vec![Column::new(2_147_483_645, "pos", PgType::INT8)];
-    let written = kura_storage::write::append(&lake.storage, &disguised, stream_of(vec![batch]), &Default::default())
-        .await
-        .unwrap();
+    let written = kura_storage::write::append(&lake.storage, &disguised, stream_of(vec![batch]), &Default::default()).await.unwrap();
     let delete = DeleteFile {
         id: 1,
         path: format!("{}{}", holder.path, written[0].path),
@@ -284,28 +201,11 @@ async fn deleted_rows_stay_away() {
     let expected: Vec<i64> = (0..3000).filter(|id| !gone.contains(id)).collect();
     let query = || scan(&lake.storage, &table, 2);
     assert_eq!(found(query()).await, expected);
-    let filtered: Vec<i64> = expected
-        .iter()
-        .copied()
-        .filter(|id| id % 100 == 0 && id % 7 != 0)
-        .collect();
+    let filtered: Vec<i64> = expected.iter().copied().filter(|id| id % 100 == 0 && id % 7 != 0).collect();
     assert_eq!(found(query().filter(col("n").eq(lit(0))).unwrap()).await, filtered);
-    let counted = rows(query().aggregate(vec![], vec![count_all()]).unwrap())
-        .await
-        .unwrap();
-    assert_eq!(
-        counted.column(0).as_primitive::<Int64Type>().value(0),
-        expected.len() as i64
-    );
-    let some = rows(
-        query()
-            .filter(col("id").gt_eq(lit(1000_i64)))
-            .unwrap()
-            .limit(0, Some(4))
-            .unwrap(),
-    )
-    .await
-    .unwrap();
+    let counted = rows(query().aggregate(vec![], vec![count_all()]).unwrap()).await.unwrap();
+    assert_eq!(counted.column(0).as_primitive::<Int64Type>().value(0), expected.len() as i64);
+    let some = rows(query().filter(col("id").gt_eq(lit(1000_i64))).unwrap().limit(0, Some(4)).unwrap()).await.unwrap();
     assert_eq!(some.num_rows(), 4);
 }
 
@@ -314,10 +214,7 @@ async fn columns_that_came_later_have_their_first_default() {
     let lake = Lake::new().await;
     let table = four_files(&lake).await;
     let mut table = table.as_ref().clone();
-    table.columns.push(Column {
-        initial_default: Some("2.50".to_owned()),
-        ..Column::new(100, "price", PgType::numeric(10, 2))
-    });
+    table.columns.push(Column { initial_default: Some("2.50".to_owned()), ..Column::new(100, "price", PgType::numeric(10, 2)) });
     table.columns.push(Column::new(101, "note", PgType::TEXT));
     // A widened column, and a renamed one.
     table.columns[1].ty = PgType::INT8;
@@ -326,19 +223,9 @@ async fn columns_that_came_later_have_their_first_default() {
     let read = rows(scan(&lake.storage, &table, 2)).await.unwrap();
     assert_eq!(read.num_rows(), 4000);
     assert_eq!(read.column_by_name("note").unwrap().null_count(), 4000);
-    assert_eq!(
-        read.column_by_name("n").unwrap().as_primitive::<Int64Type>().value(1),
-        1
-    );
-    assert_eq!(
-        read.column_by_name("title").unwrap().as_string_view().value(7),
-        "name 7"
-    );
-    let price = |id: i64| {
-        scan(&lake.storage, &table, 2)
-            .filter(col("price").eq(lit(2.5)).and(col("id").eq(lit(id))))
-            .unwrap()
-    };
+    assert_eq!(read.column_by_name("n").unwrap().as_primitive::<Int64Type>().value(1), 1);
+    assert_eq!(read.column_by_name("title").unwrap().as_string_view().value(7), "name 7");
+    let price = |id: i64| scan(&lake.storage, &table, 2).filter(col("price").eq(lit(2.5)).and(col("id").eq(lit(id)))).unwrap();
     assert_eq!(found(price(17)).await, [17]);
 }
 
@@ -346,9 +233,7 @@ async fn columns_that_came_later_have_their_first_default() {
 async fn errors_of_conditions_are_the_clients() {
     let lake = Lake::new().await;
     let table = four_files(&lake).await;
-    let query = scan(&lake.storage, &table, 2)
-        .filter((lit(1_i64) / (col("id") - lit(5_i64))).gt(lit(0_i64)))
-        .unwrap();
+    let query = scan(&lake.storage, &table, 2).filter((lit(1_i64) / (col("id") - lit(5_i64))).gt(lit(0_i64))).unwrap();
     let error = rows(query).await.unwrap_err();
     assert!(error.to_string().contains("Divide by zero"), "{error}");
 }
@@ -385,24 +270,14 @@ async fn a_big_table_is_split_among_partitions() {
     assert_eq!(each.iter().sum::<usize>(), 300_000);
     assert!(each.iter().filter(|count| **count > 0).count() >= 2, "{each:?}");
     // Row groups are skipped by their own bounds.
-    let plan = plan_of(
-        scan(&lake.storage, &table, 1)
-            .filter(col("id").gt(lit(299_990_i64)))
-            .unwrap(),
-    )
-    .await;
-    let mut stream = plan
-        .execute(0, datafusion::prelude::SessionContext::new().task_ctx())
-        .unwrap();
+    let plan = plan_of(scan(&lake.storage, &table, 1).filter(col("id").gt(lit(299_990_i64))).unwrap()).await;
+    let mut stream = plan.execute(0, datafusion::prelude::SessionContext::new().task_ctx()).unwrap();
     let mut count = 0;
     while let Some(batch) = stream.next().await {
         count += batch.unwrap().num_rows();
     }
     let metrics = scan_of(&plan).metrics().unwrap();
-    assert_eq!(
-        (count, metrics.sum_by_name("row_groups_pruned").unwrap().as_usize()),
-        (9, 2)
-    );
+    assert_eq!((count, metrics.sum_by_name("row_groups_pruned").unwrap().as_usize()), (9, 2));
 }
 
 #[tokio::test]
@@ -411,20 +286,9 @@ async fn a_scan_that_stops_has_read_little() {
     let table = lake.create("t", &[("id", PgType::INT8)], &[]).await;
     let table = lake.append(&table, vec![ids(0, 260_000)]).await;
     let plan = plan_of(scan(&lake.storage, &table, 1)).await;
-    let mut stream = plan
-        .execute(0, datafusion::prelude::SessionContext::new().task_ctx())
-        .unwrap();
+    let mut stream = plan.execute(0, datafusion::prelude::SessionContext::new().task_ctx()).unwrap();
     stream.next().await.unwrap().unwrap();
     drop(stream);
-    let read = scan_of(&plan)
-        .metrics()
-        .unwrap()
-        .sum_by_name("bytes_scanned")
-        .unwrap()
-        .as_usize() as u64;
-    assert!(
-        read > 0 && read < table.files[0].file_size / 2,
-        "{read} of {}",
-        table.files[0].file_size
-    );
+    let read = scan_of(&plan).metrics().unwrap().sum_by_name("bytes_scanned").unwrap().as_usize() as u64;
+    assert!(read > 0 && read < table.files[0].file_size / 2, "{read} of {}", table.files[0].file_size);
 }

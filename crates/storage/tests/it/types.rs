@@ -37,17 +37,9 @@ async fn statistics_are_in_the_text_of_duckdb() {
     let file = &table.files[0];
     assert_eq!(file.record_count, 300);
     for column in &table.columns {
-        let stats = file
-            .columns
-            .get(&column.leaf_id())
-            .unwrap_or_else(|| panic!("no statistics of {}", column.name));
+        let stats = file.columns.get(&column.leaf_id()).unwrap_or_else(|| panic!("no statistics of {}", column.name));
         if !column.ty.array {
-            assert_eq!(
-                stats.value_count.unwrap() + stats.null_count.unwrap(),
-                300,
-                "{}",
-                column.name
-            );
+            assert_eq!(stats.value_count.unwrap() + stats.null_count.unwrap(), 300, "{}", column.name);
         }
     }
     let id = &file.columns[&table.columns[0].id];
@@ -58,32 +50,16 @@ async fn statistics_are_in_the_text_of_duckdb() {
 #[tokio::test]
 async fn infinities_are_those_of_the_lake() {
     let lake = Lake::new().await;
-    let columns = [
-        ("id".to_owned(), PgType::INT8),
-        ("at".to_owned(), PgType::TIMESTAMP.array_of()),
-    ];
+    let columns = [("id".to_owned(), PgType::INT8), ("at".to_owned(), PgType::TIMESTAMP.array_of())];
     let table = lake.create("t", &borrowed(&columns), &[]).await;
     let texts = StringArray::from(vec!["{-infinity,infinity,\"2013-01-01 00:00:00\"}"]);
     let at = kura_pgtypes::decode::parse_array(&texts, columns[1].1, &OutputSettings::default()).unwrap();
-    let batch = RecordBatch::try_new(
-        schema_of(&borrowed(&columns)),
-        vec![Arc::new(Int64Array::from(vec![1])), at],
-    )
-    .unwrap();
+    let batch = RecordBatch::try_new(schema_of(&borrowed(&columns)), vec![Arc::new(Int64Array::from(vec![1])), at]).unwrap();
     let table = lake.append(&table, vec![batch.clone()]).await;
     let file = std::fs::File::open(lake.storage.root().join(&table.files[0].path)).unwrap();
     let mut plain = parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(file, 10).unwrap();
     let stored = plain.next().unwrap().unwrap();
-    let stored = stored
-        .column(1)
-        .as_list::<i32>()
-        .values()
-        .as_primitive::<TimestampMicrosecondType>()
-        .values()
-        .to_vec();
+    let stored = stored.column(1).as_list::<i32>().values().as_primitive::<TimestampMicrosecondType>().values().to_vec();
     assert_eq!(stored, [-i64::MAX, i64::MAX, 1_356_998_400_000_000]);
-    assert_eq!(
-        rows(scan(&lake.storage, &table, 1)).await.unwrap().columns(),
-        batch.columns()
-    );
+    assert_eq!(rows(scan(&lake.storage, &table, 1)).await.unwrap().columns(), batch.columns());
 }

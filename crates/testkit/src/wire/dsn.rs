@@ -27,10 +27,7 @@ impl FromStr for Dsn {
     type Err = InvalidDsn;
 
     fn from_str(text: &str) -> Result<Self, InvalidDsn> {
-        let rest = text
-            .strip_prefix("postgres://")
-            .or_else(|| text.strip_prefix("postgresql://"))
-            .ok_or(InvalidDsn)?;
+        let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")).ok_or(InvalidDsn)?;
         let (login, rest) = rest.rsplit_once('@').ok_or(InvalidDsn)?;
         let (address, database) = rest.split_once('/').ok_or(InvalidDsn)?;
         let (user, password) = match login.split_once(':') {
@@ -44,13 +41,7 @@ impl FromStr for Dsn {
         if user.is_empty() || host.is_empty() || database.is_empty() {
             return Err(InvalidDsn);
         }
-        Ok(Self {
-            user: user.to_owned(),
-            password,
-            host: host.to_owned(),
-            port,
-            database: database.to_owned(),
-        })
+        Ok(Self { user: user.to_owned(), password, host: host.to_owned(), port, database: database.to_owned() })
     }
 }
 

@@ -50,11 +50,7 @@ pub fn ssl_request() -> Vec<u8> {
 pub fn sasl_initial(mechanism: &str, data: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     text(mechanism, &mut body);
-    body.extend_from_slice(
-        &u32::try_from(data.len())
-            .expect("SCRAM messages are short")
-            .to_be_bytes(),
-    );
+    body.extend_from_slice(&u32::try_from(data.len()).expect("SCRAM messages are short").to_be_bytes());
     body.extend_from_slice(data);
     message(b'p', &body)
 }
@@ -92,11 +88,7 @@ pub fn bind(portal: &str, statement: &str, formats: &[i16], values: &[Option<&[u
         match value {
             None => body.extend_from_slice(&(-1_i32).to_be_bytes()),
             Some(value) => {
-                body.extend_from_slice(
-                    &u32::try_from(value.len())
-                        .expect("test values are below 4 GiB")
-                        .to_be_bytes(),
-                );
+                body.extend_from_slice(&u32::try_from(value.len()).expect("test values are below 4 GiB").to_be_bytes());
                 body.extend_from_slice(value);
             }
         }
@@ -163,7 +155,5 @@ pub fn copy_fail(reason: &str) -> Vec<u8> {
 }
 
 fn count(number: usize) -> [u8; 2] {
-    u16::try_from(number)
-        .expect("the protocol counts in 16 bits")
-        .to_be_bytes()
+    u16::try_from(number).expect("the protocol counts in 16 bits").to_be_bytes()
 }

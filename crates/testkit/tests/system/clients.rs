@@ -50,15 +50,11 @@ fn python(script: &str) -> Result<Command> {
 fn java(server: &TestServer) -> Result<Command> {
     let dsn = server.dsn();
     let mut command = Command::new("java");
-    command
-        .args(["-Xshare:auto", "-Duser.timezone=UTC", "-cp"])
-        .arg(programs::jdbc()?)
-        .arg(program("Client.java"))
-        .args([
-            format!("jdbc:postgresql://{}:{}/{}", dsn.host, dsn.port, dsn.database),
-            dsn.user,
-            PASSWORD.to_owned(),
-        ]);
+    command.args(["-Xshare:auto", "-Duser.timezone=UTC", "-cp"]).arg(programs::jdbc()?).arg(program("Client.java")).args([
+        format!("jdbc:postgresql://{}:{}/{}", dsn.host, dsn.port, dsn.database),
+        dsn.user,
+        PASSWORD.to_owned(),
+    ]);
     Ok(command)
 }
 
@@ -91,15 +87,10 @@ fn readme_queries() -> Result<Vec<(String, String)>> {
 
 /// psql's aligned output as a table; an empty cell is NULL.
 fn aligned(text: &str) -> Table {
-    let rows = text
-        .lines()
-        .skip(2)
-        .filter(|line| !line.is_empty() && !line.starts_with('('));
+    let rows = text.lines().skip(2).filter(|line| !line.is_empty() && !line.starts_with('('));
     rows.map(|line| {
         let cells = line.split('|').map(str::trim);
-        cells
-            .map(|cell| if cell.is_empty() { "\\N" } else { cell }.to_owned())
-            .collect()
+        cells.map(|cell| if cell.is_empty() { "\\N" } else { cell }.to_owned()).collect()
     })
     .collect()
 }
@@ -114,21 +105,13 @@ fn the_readme_is_true() -> Result<()> {
     let _turn = turn();
     let server = Options::new().demo().start()?;
     let queries = readme_queries()?;
-    ensure!(
-        queries.len() == 5,
-        "the README has {} queries with answers",
-        queries.len()
-    );
+    ensure!(queries.len() == 5, "the README has {} queries with answers", queries.len());
 
     let folder = server.folder();
     let mut files = Vec::new();
     for (number, (query, answer)) in queries.iter().enumerate() {
         let shown = programs::run(psql(&server).args(["-q", "-c", query]), LIMIT)?;
-        assert_eq!(
-            without_trailing_blanks(&shown),
-            without_trailing_blanks(answer),
-            "psql: {query}"
-        );
+        assert_eq!(without_trailing_blanks(&shown), without_trailing_blanks(answer), "psql: {query}");
         let file = folder.join(format!("query-{number}.sql"));
         std::fs::write(&file, query)?;
         files.push(file);
@@ -151,19 +134,9 @@ fn the_readme_is_true() -> Result<()> {
 /// Row counts, comments, and a second start that loads nothing again.
 fn demo_is_complete(server: &TestServer) -> Result<()> {
     let mut client = server.client()?;
-    let counts = [
-        ("flights", "336776"),
-        ("weather", "26115"),
-        ("planes", "3322"),
-        ("airports", "1458"),
-        ("airlines", "16"),
-    ];
+    let counts = [("flights", "336776"), ("weather", "26115"), ("planes", "3322"), ("airports", "1458"), ("airlines", "16")];
     for (table, rows) in counts {
-        assert_eq!(
-            client.value(&format!("SELECT count(*) FROM demo.{table}"))?,
-            rows,
-            "{table}"
-        );
+        assert_eq!(client.value(&format!("SELECT count(*) FROM demo.{table}"))?, rows, "{table}");
     }
     Ok(())
 }
@@ -231,10 +204,7 @@ fn duckdb_sees_each_commit_while_the_server_runs() -> Result<()> {
 fn run_all(command: &mut Command) -> Result<()> {
     let printed = programs::run(command, LIMIT)?;
     println!("{}", printed.trim_end());
-    ensure!(
-        printed.trim_end().ends_with("ok"),
-        "the program did not reach its end: {printed}"
-    );
+    ensure!(printed.trim_end().ends_with("ok"), "the program did not reach its end: {printed}");
     Ok(())
 }
 
@@ -243,10 +213,7 @@ fn psql_runs_scripts_and_copies_files() -> Result<()> {
     let _turn = turn();
     let server = TestServer::start()?;
     let csv = server.folder().join("in.csv");
-    std::fs::write(
-        &csv,
-        "id,name,born\n1,\"Ada, Countess\",1815-12-10\n2,,\n3,\"line\nbreak\",2000-02-29\n",
-    )?;
+    std::fs::write(&csv, "id,name,born\n1,\"Ada, Countess\",1815-12-10\n2,,\n3,\"line\nbreak\",2000-02-29\n")?;
     let script = server.folder().join("script.sql");
     std::fs::write(
         &script,
@@ -266,10 +233,7 @@ fn psql_runs_scripts_and_copies_files() -> Result<()> {
 
     let failed = programs::finish(psql(&server).args(["-c", "SELECT nothing FROM people"]), LIMIT)?;
     let stderr = String::from_utf8_lossy(&failed.stderr);
-    assert_eq!(
-        stderr.trim_end(),
-        "ERROR:  column \"nothing\" does not exist\nLINE 1: SELECT nothing FROM people\n               ^"
-    );
+    assert_eq!(stderr.trim_end(), "ERROR:  column \"nothing\" does not exist\nLINE 1: SELECT nothing FROM people\n               ^");
     Ok(())
 }
 
@@ -282,16 +246,10 @@ fn passwords_and_doors() -> Result<()> {
     let output = programs::finish(&mut wrong, LIMIT)?;
     assert!(!output.status.success());
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        stderr.contains("password authentication failed for user \"kura\""),
-        "{stderr}"
-    );
+    assert!(stderr.contains("password authentication failed for user \"kura\""), "{stderr}");
 
     let catalog = std::fs::read(server.catalog_path())?;
-    assert!(
-        !contains(&catalog, PASSWORD.as_bytes()),
-        "the password is stored in clear text"
-    );
+    assert!(!contains(&catalog, PASSWORD.as_bytes()), "the password is stored in clear text");
     assert!(!server.log().contains(PASSWORD), "the password is in the log");
     health(&server)
 }
@@ -302,12 +260,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 
 fn health(server: &TestServer) -> Result<()> {
     let port = server.http_port().context("the ports file names the HTTP port")?;
-    for (path, expected) in [
-        ("/health/live", "200"),
-        ("/health/ready", "200"),
-        ("/metrics", "200"),
-        ("/nothing", "404"),
-    ] {
+    for (path, expected) in [("/health/live", "200"), ("/health/ready", "200"), ("/metrics", "200"), ("/nothing", "404")] {
         let answer = http_get(port, path)?;
         assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "{path}: {answer}");
     }
@@ -318,10 +271,7 @@ fn http_get(port: u16, path: &str) -> Result<String> {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
@@ -332,10 +282,7 @@ fn a_generated_password_is_printed_once_and_works() -> Result<()> {
     let _turn = turn();
     let mut server = Options::new().generated_password().start()?;
     let log = server.log();
-    let line = log
-        .lines()
-        .find(|line| line.contains("psql"))
-        .context("the server prints a psql line")?;
+    let line = log.lines().find(|line| line.contains("psql")).context("the server prints a psql line")?;
     let line = line[line.find("psql").context("psql")?..].to_owned();
     let mut shell = Command::new("bash");
     shell.args(["-c", &format!("{line} -X -A -t -c 'SELECT 42'")]);
@@ -343,11 +290,7 @@ fn a_generated_password_is_printed_once_and_works() -> Result<()> {
     server.stop()?;
     server.start_again()?;
     let password = password_in(&line).context("the line has the password")?;
-    assert_eq!(
-        server.log().matches(&password).count(),
-        1,
-        "the password is printed once"
-    );
+    assert_eq!(server.log().matches(&password).count(), 1, "the password is printed once");
     Ok(())
 }
 
@@ -355,11 +298,7 @@ fn a_generated_password_is_printed_once_and_works() -> Result<()> {
 fn password_in(line: &str) -> Option<String> {
     let end = |letter: char| letter.is_whitespace() || "\"'@&".contains(letter);
     if let Some((_, rest)) = line.split_once("password=").or_else(|| line.split_once("PGPASSWORD=")) {
-        return rest
-            .trim_start_matches(['\'', '"'])
-            .split(end)
-            .next()
-            .map(str::to_owned);
+        return rest.trim_start_matches(['\'', '"']).split(end).next().map(str::to_owned);
     }
     let (_, rest) = line.split_once("://")?;
     let (login, _) = rest.split_once('@')?;

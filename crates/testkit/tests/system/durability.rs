@@ -55,9 +55,7 @@ fn acknowledged_rows_survive_kill_9() -> Result<()> {
             let pair = pairs.len();
             let mut client = server.client()?;
             for table in ["a", "b"] {
-                client.simple(&format!(
-                    "CREATE TABLE {table}{pair} (batch bigint NOT NULL, row integer NOT NULL, payload text)"
-                ))?;
+                client.simple(&format!("CREATE TABLE {table}{pair} (batch bigint NOT NULL, row integer NOT NULL, payload text)"))?;
             }
             pairs.push(Batches::new());
         }
@@ -100,10 +98,7 @@ fn acknowledged_rows_survive_kill_9() -> Result<()> {
         acknowledged += batches.values().filter(|batch| batch.acknowledged).count();
     }
     println!("{acknowledged} acknowledged batches survived {rounds} kills; slowest start {slowest_start:?}");
-    ensure!(
-        acknowledged as u64 >= rounds,
-        "hardly anything was acknowledged: the test tests nothing"
-    );
+    ensure!(acknowledged as u64 >= rounds, "hardly anything was acknowledged: the test tests nothing");
     Ok(())
 }
 
@@ -118,11 +113,7 @@ fn write_until_it_ends(dsn: &Dsn, pair: usize, first: u64, mut random: Random) -
     for number in first.. {
         let way = [Way::Insert, Way::Copy, Way::Both][usize::try_from(random.below(3)).unwrap_or_default()];
         let rows = 1 + random.below(if way == Way::Insert { 20 } else { 2_000 });
-        let mut batch = Batch {
-            way,
-            rows,
-            acknowledged: false,
-        };
+        let mut batch = Batch { way, rows, acknowledged: false };
         let result = write(&mut client, pair, number, &batch);
         batch.acknowledged = result.is_ok();
         match result {
@@ -146,20 +137,14 @@ fn write_until_it_ends(dsn: &Dsn, pair: usize, first: u64, mut random: Random) -
 
 fn write(client: &mut Client, pair: usize, number: u64, batch: &Batch) -> Result<(), Error> {
     let insert = || {
-        let rows: Vec<String> = (0..batch.rows)
-            .map(|row| format!("({number}, {row}, 'inserted {row}')"))
-            .collect();
+        let rows: Vec<String> = (0..batch.rows).map(|row| format!("({number}, {row}, 'inserted {row}')")).collect();
         format!("INSERT INTO a{pair} VALUES {}", rows.join(", "))
     };
-    let lines: Vec<String> = (0..batch.rows)
-        .map(|row| format!("{number}\t{row}\tcopied {row}\n"))
-        .collect();
+    let lines: Vec<String> = (0..batch.rows).map(|row| format!("{number}\t{row}\tcopied {row}\n")).collect();
     let chunks: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
     match batch.way {
         Way::Insert => client.simple(&insert()).map(drop),
-        Way::Copy => client
-            .simple_with(&format!("COPY a{pair} FROM STDIN"), &chunks)
-            .map(drop),
+        Way::Copy => client.simple_with(&format!("COPY a{pair} FROM STDIN"), &chunks).map(drop),
         Way::Both => {
             client.simple("BEGIN")?;
             client.simple(&insert())?;
@@ -175,26 +160,17 @@ fn check(server: &TestServer, pair: usize, batches: &Batches) -> Result<()> {
     let a = counts(&mut client, &format!("a{pair}"))?;
     let b = counts(&mut client, &format!("b{pair}"))?;
     for number in a.keys().chain(b.keys()) {
-        ensure!(
-            batches.contains_key(number),
-            "batch {number} is there but was refused or never sent"
-        );
+        ensure!(batches.contains_key(number), "batch {number} is there but was refused or never sent");
     }
     for (number, batch) in batches {
         let in_a = a.get(number).copied().unwrap_or_default();
         let in_b = b.get(number).copied().unwrap_or_default();
         let whole = (batch.rows, if batch.way == Way::Both { batch.rows } else { 0 });
         if batch.acknowledged {
-            ensure!(
-                (in_a, in_b) == whole,
-                "batch {number} {batch:?} has {in_a} and {in_b} rows"
-            );
+            ensure!((in_a, in_b) == whole, "batch {number} {batch:?} has {in_a} and {in_b} rows");
         } else {
             let nothing = (in_a, in_b) == (0, 0);
-            ensure!(
-                nothing || (in_a, in_b) == whole,
-                "batch {number} {batch:?} is there in part: {in_a} and {in_b} rows"
-            );
+            ensure!(nothing || (in_a, in_b) == whole, "batch {number} {batch:?} is there in part: {in_a} and {in_b} rows");
         }
     }
     Ok(())
@@ -202,20 +178,13 @@ fn check(server: &TestServer, pair: usize, batches: &Batches) -> Result<()> {
 
 /// Rows by batch; an error when a row is there twice.
 fn counts(client: &mut Client, table: &str) -> Result<BTreeMap<u64, u64>> {
-    let rows = client.rows(&format!(
-        "SELECT batch, count(*), count(DISTINCT row), max(length(payload)) FROM {table} GROUP BY batch"
-    ))?;
+    let rows = client.rows(&format!("SELECT batch, count(*), count(DISTINCT row), max(length(payload)) FROM {table} GROUP BY batch"))?;
     let mut counts = BTreeMap::new();
     for row in rows {
-        let mut numbers = row
-            .iter()
-            .map(|value| value.as_deref().unwrap_or_default().parse::<u64>());
+        let mut numbers = row.iter().map(|value| value.as_deref().unwrap_or_default().parse::<u64>());
         let mut next = || numbers.next().context("four columns");
         let (batch, rows, distinct) = (next()??, next()??, next()??);
-        ensure!(
-            rows == distinct,
-            "{table}: batch {batch} has {rows} rows, {distinct} of them different"
-        );
+        ensure!(rows == distinct, "{table}: batch {batch} has {rows} rows, {distinct} of them different");
         counts.insert(batch, rows);
     }
     Ok(counts)
@@ -224,19 +193,12 @@ fn counts(client: &mut Client, table: &str) -> Result<BTreeMap<u64, u64>> {
 fn check_with_duckdb(server: &TestServer, pair: usize) -> Result<()> {
     let mut client = server.client()?;
     for table in ["a", "b"] {
-        let query =
-            format!("SELECT count(*), count(DISTINCT (batch, row)), sum(length(payload)) FROM public.{table}{pair}");
+        let query = format!("SELECT count(*), count(DISTINCT (batch, row)), sum(length(payload)) FROM public.{table}{pair}");
         let theirs = clients::duckdb(server, &query.replace("public.", "lake.public."))?;
         let query = query.replace("DISTINCT (batch, row)", "DISTINCT batch * 100000 + row");
         let ours = client.rows(&query)?;
-        let ours: Vec<Vec<String>> = ours
-            .into_iter()
-            .map(|row| {
-                row.into_iter()
-                    .map(|value| value.unwrap_or_else(|| "\\N".to_owned()))
-                    .collect()
-            })
-            .collect();
+        let ours: Vec<Vec<String>> =
+            ours.into_iter().map(|row| row.into_iter().map(|value| value.unwrap_or_else(|| "\\N".to_owned())).collect()).collect();
         ensure!(ours == theirs, "{table}{pair}: Kura counts {ours:?}, DuckDB {theirs:?}");
     }
     Ok(())

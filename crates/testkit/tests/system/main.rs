@@ -30,10 +30,7 @@ fn turn() -> MutexGuard<'static, ()> {
 
 /// A number from the environment, or the default.
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// A server to test, or the PostgreSQL to prove the test with.
@@ -49,10 +46,7 @@ impl Subject {
             return Ok(Self { server: None, dsn });
         }
         let server = options.start()?;
-        Ok(Self {
-            dsn: server.dsn(),
-            server: Some(server),
-        })
+        Ok(Self { dsn: server.dsn(), server: Some(server) })
     }
 
     /// Whether Kura answers.
@@ -63,9 +57,7 @@ impl Subject {
     /// A session in an empty schema of this test.
     fn client(&self, schema: &str) -> Result<Client> {
         let mut client = Client::connect(&self.dsn)?;
-        client.simple(&format!(
-            "DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; SET search_path TO {schema}"
-        ))?;
+        client.simple(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; SET search_path TO {schema}"))?;
         Ok(client)
     }
 

@@ -15,10 +15,7 @@ fn current(page: &str, text: &str) -> Result<()> {
         std::fs::write(&path, text)?;
     }
     let found = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    ensure!(
-        found == text,
-        "docs/{page} is out of date: run KURA_UPDATE_DOCS=1 cargo system pages"
-    );
+    ensure!(found == text, "docs/{page} is out of date: run KURA_UPDATE_DOCS=1 cargo system pages");
     Ok(())
 }
 

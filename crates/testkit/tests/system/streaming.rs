@@ -76,11 +76,7 @@ fn a_slow_reader_does_not_make_the_server_grow() -> Result<()> {
             growth >> 20
         );
         ensure!(found == rows, "{protocol}: {found} rows instead of {rows}");
-        ensure!(
-            growth < GROWTH_MAX,
-            "{protocol}: the server grew by {} MiB",
-            growth >> 20
-        );
+        ensure!(growth < GROWTH_MAX, "{protocol}: the server grew by {} MiB", growth >> 20);
     }
     Ok(())
 }
@@ -167,11 +163,7 @@ impl Watch {
         let thread = thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-                let resident: u64 = pages
-                    .split(' ')
-                    .nth(1)
-                    .and_then(|field| field.parse().ok())
-                    .unwrap_or_default();
+                let resident: u64 = pages.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or_default();
                 highest.fetch_max(resident * 4096, Ordering::Relaxed);
                 thread::sleep(Duration::from_millis(10));
             }
@@ -212,10 +204,7 @@ fn cancel_stops_whatever_runs() -> Result<()> {
     assert!(slowest < cancel_max(), "a cancelled statement ran on for {slowest:?}");
     assert_eq!(server.client()?.value("SELECT 1")?, "1");
     let gone = server.client()?.simple("SELECT * FROM never");
-    assert_eq!(
-        gone.expect_err("the cancelled statement's table").sqlstate(),
-        Some("42P01")
-    );
+    assert_eq!(gone.expect_err("the cancelled statement's table").sqlstate(), Some("42P01"));
     Ok(())
 }
 
@@ -263,9 +252,7 @@ fn cancel_reaches_a_server_that_waits_for_its_client() -> Result<()> {
     let server = TestServer::start()?;
     let mut client = server.client()?;
     let key = client.cancel_key();
-    client.send(&message::query(
-        "SELECT g, repeat('x', 1000) FROM generate_series(1, 10000000) AS g",
-    ))?;
+    client.send(&message::query("SELECT g, repeat('x', 1000) FROM generate_series(1, 10000000) AS g"))?;
     thread::sleep(Duration::from_millis(1500));
     key.cancel()?;
     thread::sleep(Duration::from_millis(300));
@@ -284,16 +271,9 @@ fn statement_timeout_stops_a_statement() -> Result<()> {
     let mut client = server.client()?;
     client.simple("SET statement_timeout = '300ms'")?;
     let begin = Instant::now();
-    let error = client
-        .simple("SELECT count(*) FROM generate_series(1, 1000000000000)")
-        .expect_err("it takes too long");
+    let error = client.simple("SELECT count(*) FROM generate_series(1, 1000000000000)").expect_err("it takes too long");
     assert_eq!(error.sqlstate(), Some("57014"));
-    assert!(
-        error
-            .to_string()
-            .contains("canceling statement due to statement timeout"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("canceling statement due to statement timeout"), "{error}");
     assert!(begin.elapsed() < Duration::from_millis(300) + cancel_max());
     client.simple("RESET statement_timeout")?;
     assert_eq!(client.value("SELECT 1")?, "1");
@@ -312,11 +292,7 @@ fn control_c_in_psql_stops_the_statement() -> Result<()> {
     ] {
         let took = interrupted(&server, &arguments).with_context(|| arguments[1].to_owned())?;
         println!("{took:9.1?} {}", arguments[1]);
-        ensure!(
-            took < cancel_max(),
-            "psql ended {took:?} after Ctrl-C: {}",
-            arguments[1]
-        );
+        ensure!(took < cancel_max(), "psql ended {took:?} after Ctrl-C: {}", arguments[1]);
     }
     Ok(())
 }
@@ -326,29 +302,14 @@ fn interrupted(server: &TestServer, arguments: &[&str]) -> Result<Duration> {
     let dsn = server.dsn();
     let mut psql = Command::new("psql")
         .env("PGPASSWORD", PASSWORD)
-        .args([
-            "-X",
-            "-h",
-            &dsn.host,
-            "-p",
-            &dsn.port.to_string(),
-            "-U",
-            &dsn.user,
-            "-d",
-            &dsn.database,
-        ])
+        .args(["-X", "-h", &dsn.host, "-p", &dsn.port.to_string(), "-U", &dsn.user, "-d", &dsn.database])
         .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()?;
     thread::sleep(Duration::from_millis(1000));
     let begin = Instant::now();
-    ensure!(
-        Command::new("kill")
-            .args(["-INT", &psql.id().to_string()])
-            .status()?
-            .success()
-    );
+    ensure!(Command::new("kill").args(["-INT", &psql.id().to_string()]).status()?.success());
     let mut said = String::new();
     let mut lines = BufReader::new(psql.stderr.take().context("psql's messages")?);
     while !said.contains("canceling statement due to user request") {
@@ -363,10 +324,9 @@ fn interrupted(server: &TestServer, arguments: &[&str]) -> Result<Duration> {
 fn a_client_that_goes_away_leaves_nothing_running() -> Result<()> {
     let _turn = turn();
     let server = TestServer::start()?;
-    for statement in [
-        "SELECT g, repeat('x', 1000) FROM generate_series(1, 100000000) AS g",
-        "SELECT count(*) FROM generate_series(1, 1000000000000)",
-    ] {
+    for statement in
+        ["SELECT g, repeat('x', 1000) FROM generate_series(1, 100000000) AS g", "SELECT count(*) FROM generate_series(1, 1000000000000)"]
+    {
         let mut client = server.client()?;
         client.send(&message::query(statement))?;
         thread::sleep(Duration::from_millis(500));
@@ -379,10 +339,7 @@ fn a_client_that_goes_away_leaves_nothing_running() -> Result<()> {
         if used < 20 {
             return Ok(());
         }
-        ensure!(
-            Instant::now() < deadline,
-            "the server still uses {used} ticks of processor time a second"
-        );
+        ensure!(Instant::now() < deadline, "the server still uses {used} ticks of processor time a second");
     }
 }
 

@@ -60,11 +60,10 @@ async fn attempt_commit(store: &SqliteStore, request: &CommitRequest<'_>) -> Res
 /// COMMIT failed, which does not tell whether it happened: the recorded commit id does.
 async fn after_lost_answer(store: &SqliteStore, request: &CommitRequest<'_>, error: sqlx::Error) -> Result<i64> {
     tracing::warn!(%error, commit_id = %request.commit_id, "commit failed, looking up its outcome");
-    let found: Result<Option<i64>, sqlx::Error> =
-        sqlx::query_scalar("SELECT snapshot_id FROM kura_commit WHERE commit_id = ?")
-            .bind(request.commit_id.hyphenated().to_string())
-            .fetch_optional(&store.writer)
-            .await;
+    let found: Result<Option<i64>, sqlx::Error> = sqlx::query_scalar("SELECT snapshot_id FROM kura_commit WHERE commit_id = ?")
+        .bind(request.commit_id.hyphenated().to_string())
+        .fetch_optional(&store.writer)
+        .await;
     match found {
         Ok(Some(snapshot_id)) => Ok(snapshot_id),
         Ok(None) if is_busy(&error) => Err(Error::Busy { source: error }),
@@ -109,10 +108,7 @@ impl Writer<'_> {
         if id >= 0 {
             return Ok(id);
         }
-        self.ids
-            .get(&id)
-            .copied()
-            .ok_or_else(|| corrupt(format!("object {id} was never created")))
+        self.ids.get(&id).copied().ok_or_else(|| corrupt(format!("object {id} was never created")))
     }
 }
 

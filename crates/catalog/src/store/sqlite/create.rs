@@ -20,22 +20,15 @@ const FIRST_OID: u32 = 16384;
 
 /// Leaves a database in which everything is there, in one SQL transaction.
 pub(super) async fn create_or_check(writer: &SqlitePool, path: &Path, origin: &Origin) -> Result<()> {
-    let mut transaction = writer
-        .begin_with("BEGIN IMMEDIATE")
-        .await
-        .map_err(super::busy_or_store)?;
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(super::busy_or_store)?;
     let connection = &mut *transaction;
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *connection)
-        .await?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
     if tables == 0 {
         create_lake(connection, origin).await?;
     } else if has_table(connection, "ducklake_metadata").await? {
         check_lake(connection, origin).await?;
     } else {
-        return Err(Error::NotACatalog {
-            url: format!("sqlite:{}", path.display()),
-        });
+        return Err(Error::NotACatalog { url: format!("sqlite:{}", path.display()) });
     }
     if !has_table(connection, "kura_meta").await? {
         create_kura(connection).await?;
@@ -45,20 +38,17 @@ pub(super) async fn create_or_check(writer: &SqlitePool, path: &Path, origin: &O
 }
 
 async fn has_table(connection: &mut SqliteConnection, name: &str) -> Result<bool> {
-    let found: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)")
-            .bind(name)
-            .fetch_one(connection)
-            .await?;
+    let found: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)")
+        .bind(name)
+        .fetch_one(connection)
+        .await?;
     Ok(found)
 }
 
 /// Snapshot 0 holds the schema `public` and nothing else. There is no `main`: `DuckDB` does not need it, and clients of
 /// PostgreSQL would see an odd empty schema. In `DuckDB`: `USE lake.public`.
 async fn create_lake(connection: &mut SqliteConnection, origin: &Origin) -> Result<()> {
-    sqlx::raw_sql(include_str!("../migrations/ducklake_1_0.sql"))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::raw_sql(include_str!("../migrations/ducklake_1_0.sql")).execute(&mut *connection).await?;
     let created_by = concat!("Kura ", env!("CARGO_PKG_VERSION"));
     let options = [
         ("version", LAKE_VERSION),
@@ -87,11 +77,7 @@ async fn create_lake(connection: &mut SqliteConnection, origin: &Origin) -> Resu
 }
 
 async fn set_option(connection: &mut SqliteConnection, key: &str, value: &str) -> Result<()> {
-    sqlx::query("INSERT INTO ducklake_metadata VALUES (?, ?, NULL, NULL)")
-        .bind(key)
-        .bind(value)
-        .execute(connection)
-        .await?;
+    sqlx::query("INSERT INTO ducklake_metadata VALUES (?, ?, NULL, NULL)").bind(key).bind(value).execute(connection).await?;
     Ok(())
 }
 
@@ -107,29 +93,17 @@ async fn option(connection: &mut SqliteConnection, key: &str) -> Result<Option<S
 async fn check_lake(connection: &mut SqliteConnection, origin: &Origin) -> Result<()> {
     let version = option(connection, "version").await?.unwrap_or_default();
     if version != LAKE_VERSION {
-        return Err(Error::UnsupportedVersion {
-            found: version,
-            supported: LAKE_VERSION,
-        });
+        return Err(Error::UnsupportedVersion { found: version, supported: LAKE_VERSION });
     }
-    if option(connection, "encrypted")
-        .await?
-        .is_some_and(|value| value == "true")
-    {
-        return Err(Error::UnsupportedVersion {
-            found: format!("{version} encrypted"),
-            supported: LAKE_VERSION,
-        });
+    if option(connection, "encrypted").await?.is_some_and(|value| value == "true") {
+        return Err(Error::UnsupportedVersion { found: format!("{version} encrypted"), supported: LAKE_VERSION });
     }
     let stored = option(connection, "data_path").await?.unwrap_or_default();
     if stored == origin.data_path {
         return Ok(());
     }
     if !origin.relocate {
-        return Err(Error::DataPathMismatch {
-            stored,
-            configured: origin.data_path.clone(),
-        });
+        return Err(Error::DataPathMismatch { stored, configured: origin.data_path.clone() });
     }
     sqlx::query("UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path' AND scope IS NULL")
         .bind(&origin.data_path)
@@ -141,26 +115,19 @@ async fn check_lake(connection: &mut SqliteConnection, origin: &Origin) -> Resul
 
 /// Adds our tables to a lake that has none, whoever created it.
 async fn create_kura(connection: &mut SqliteConnection) -> Result<()> {
-    sqlx::raw_sql(include_str!("../migrations/kura_1.sql"))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::raw_sql(include_str!("../migrations/kura_1.sql")).execute(&mut *connection).await?;
     // Other programs must not keep rows in tables we do not read.
     if option(connection, "data_inlining_row_limit").await?.is_none() {
         set_option(connection, "data_inlining_row_limit", "0").await?;
     }
     let first_oid = FIRST_OID.to_string();
     for (key, value) in [("version", KURA_VERSION), ("next_oid", &first_oid)] {
-        sqlx::query("INSERT INTO kura_meta(key, value) VALUES (?, ?)")
-            .bind(key)
-            .bind(value)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query("INSERT INTO kura_meta(key, value) VALUES (?, ?)").bind(key).bind(value).execute(&mut *connection).await?;
     }
-    let public: Option<i64> = sqlx::query_scalar(
-        "SELECT schema_id FROM ducklake_schema WHERE schema_name = 'public' AND end_snapshot IS NULL",
-    )
-    .fetch_optional(&mut *connection)
-    .await?;
+    let public: Option<i64> =
+        sqlx::query_scalar("SELECT schema_id FROM ducklake_schema WHERE schema_name = 'public' AND end_snapshot IS NULL")
+            .fetch_optional(&mut *connection)
+            .await?;
     if let Some(schema_id) = public {
         sqlx::query("INSERT INTO kura_oid(oid, kind, object_id) VALUES (?, 'schema', ?)")
             .bind(i64::from(PUBLIC_SCHEMA_OID))
@@ -177,14 +144,12 @@ async fn create_kura(connection: &mut SqliteConnection) -> Result<()> {
 }
 
 async fn check_kura(connection: &mut SqliteConnection) -> Result<()> {
-    let version: Option<String> = sqlx::query_scalar("SELECT value FROM kura_meta WHERE key = 'version'")
-        .fetch_optional(connection)
-        .await?;
+    let version: Option<String> =
+        sqlx::query_scalar("SELECT value FROM kura_meta WHERE key = 'version'").fetch_optional(connection).await?;
     match version {
         Some(version) if version == KURA_VERSION => Ok(()),
-        other => Err(Error::UnsupportedVersion {
-            found: format!("{LAKE_VERSION} kura {}", other.unwrap_or_default()),
-            supported: LAKE_VERSION,
-        }),
+        other => {
+            Err(Error::UnsupportedVersion { found: format!("{LAKE_VERSION} kura {}", other.unwrap_or_default()), supported: LAKE_VERSION })
+        }
     }
 }

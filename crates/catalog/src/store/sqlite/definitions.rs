@@ -64,30 +64,28 @@ pub(super) async fn load(connection: &mut SqliteConnection, data_path: &str) -> 
 }
 
 async fn load_attributes(connection: &mut SqliteConnection) -> Result<Attributes> {
-    let oids: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT object_id, oid FROM kura_oid WHERE object_id IN (SELECT schema_id FROM ducklake_schema WHERE end_snapshot IS NULL \
+    let oids: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT object_id, oid FROM kura_oid WHERE object_id IN (SELECT schema_id FROM ducklake_schema WHERE end_snapshot IS NULL \
          UNION ALL SELECT table_id FROM ducklake_table WHERE end_snapshot IS NULL \
-         UNION ALL SELECT view_id FROM ducklake_view WHERE end_snapshot IS NULL)").fetch_all(&mut *connection).await?;
-    let owners: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT object_id, owner FROM kura_owner WHERE object_id IN (SELECT schema_id FROM ducklake_schema WHERE end_snapshot IS NULL \
+         UNION ALL SELECT view_id FROM ducklake_view WHERE end_snapshot IS NULL)",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let owners: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT object_id, owner FROM kura_owner WHERE object_id IN (SELECT schema_id FROM ducklake_schema WHERE end_snapshot IS NULL \
          UNION ALL SELECT table_id FROM ducklake_table WHERE end_snapshot IS NULL \
-         UNION ALL SELECT view_id FROM ducklake_view WHERE end_snapshot IS NULL)").fetch_all(&mut *connection).await?;
+         UNION ALL SELECT view_id FROM ducklake_view WHERE end_snapshot IS NULL)",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
     let comments: Vec<(i64, String)> = sqlx::query_as(
         "SELECT object_id, value FROM ducklake_tag \
          WHERE end_snapshot IS NULL AND key = 'comment' AND value IS NOT NULL",
     )
     .fetch_all(&mut *connection)
     .await?;
-    let numbers = |rows: Vec<(i64, i64)>| {
-        rows.into_iter()
-            .map(|(id, oid)| Ok((id, oid_of(oid)?)))
-            .collect::<Result<_>>()
-    };
-    Ok(Attributes {
-        oids: numbers(oids)?,
-        owners: numbers(owners)?,
-        comments: comments.into_iter().collect(),
-    })
+    let numbers = |rows: Vec<(i64, i64)>| rows.into_iter().map(|(id, oid)| Ok((id, oid_of(oid)?))).collect::<Result<_>>();
+    Ok(Attributes { oids: numbers(oids)?, owners: numbers(owners)?, comments: comments.into_iter().collect() })
 }
 
 /// Returns the location of each schema, `None` when outside of the data path.
@@ -97,19 +95,13 @@ async fn load_schemas(
     data_path: &str,
     found: &mut Definitions,
 ) -> Result<HashMap<i64, Option<String>>> {
-    let rows: Vec<(i64, String, Option<String>, Option<bool>)> = sqlx::query_as(
-        "SELECT schema_id, schema_name, path, path_is_relative <> 0 FROM ducklake_schema WHERE end_snapshot IS NULL",
-    )
-    .fetch_all(connection)
-    .await?;
+    let rows: Vec<(i64, String, Option<String>, Option<bool>)> =
+        sqlx::query_as("SELECT schema_id, schema_name, path, path_is_relative <> 0 FROM ducklake_schema WHERE end_snapshot IS NULL")
+            .fetch_all(connection)
+            .await?;
     let mut paths = HashMap::new();
     for (id, name, path, is_relative) in rows {
-        let path = names::resolve(
-            Some(""),
-            &path.unwrap_or_default(),
-            is_relative.unwrap_or(true),
-            data_path,
-        );
+        let path = names::resolve(Some(""), &path.unwrap_or_default(), is_relative.unwrap_or(true), data_path);
         found.schemas.push(Schema {
             id,
             oid: attributes.oid("schema", id, &mut found.without_oid),
@@ -140,15 +132,9 @@ async fn load_tables(
     let mut columns = load_columns(connection).await?;
     let mut partitions = load_partitions(connection).await?;
     for (id, schema_id, name, path, is_relative) in rows {
-        let schema_path = schema_paths
-            .get(&schema_id)
-            .ok_or_else(|| corrupt(format!("table {id} is in schema {schema_id}, which does not exist")))?;
-        let path = names::resolve(
-            schema_path.as_deref(),
-            &path.unwrap_or_default(),
-            is_relative.unwrap_or(true),
-            data_path,
-        );
+        let schema_path =
+            schema_paths.get(&schema_id).ok_or_else(|| corrupt(format!("table {id} is in schema {schema_id}, which does not exist")))?;
+        let path = names::resolve(schema_path.as_deref(), &path.unwrap_or_default(), is_relative.unwrap_or(true), data_path);
         let (columns, mut unreadable) = columns.remove(&id).unwrap_or_default();
         let partition = match partitions.remove(&id) {
             Some(Some(partition)) => Some(partition),
@@ -231,14 +217,9 @@ async fn load_columns(connection: &mut SqliteConnection) -> Result<TableColumns>
     )
     .fetch_all(&mut *connection)
     .await?;
-    let mut comments: HashMap<(i64, i64), String> = comments
-        .into_iter()
-        .map(|(table, column, text)| ((table, column), text))
-        .collect();
-    let types: HashMap<(i64, i64), (i64, i64)> = types
-        .into_iter()
-        .map(|(table, column, oid, typmod)| ((table, column), (oid, typmod)))
-        .collect();
+    let mut comments: HashMap<(i64, i64), String> = comments.into_iter().map(|(table, column, text)| ((table, column), text)).collect();
+    let types: HashMap<(i64, i64), (i64, i64)> =
+        types.into_iter().map(|(table, column, oid, typmod)| ((table, column), (oid, typmod))).collect();
     let mut children: HashMap<(i64, i64), Vec<&ColumnRow>> = HashMap::new();
     for row in &rows {
         if let Some(parent) = row.parent_column {
@@ -267,43 +248,26 @@ fn pg_type(oid: i64, typmod: i64) -> Option<PgType> {
 
 /// Builds a column; the second part says why it cannot be read. The recorded type is used only while it still fits
 /// the stored one: another program may have changed the column.
-fn build_column(
-    row: &ColumnRow,
-    children: Option<&[&ColumnRow]>,
-    recorded: Option<PgType>,
-) -> (Column, Option<String>) {
+fn build_column(row: &ColumnRow, children: Option<&[&ColumnRow]>, recorded: Option<PgType>) -> (Column, Option<String>) {
     let element = match (row.column_type.as_str(), children) {
         ("list", Some([element])) => Some(*element),
         _ => None,
     };
     let lake_type = element.map_or(row.column_type.as_str(), |element| element.column_type.as_str());
-    let fitting =
-        recorded.filter(|ty| ty.array == element.is_some() && column_type::from_pg(*ty).as_deref() == Some(lake_type));
+    let fitting = recorded.filter(|ty| ty.array == element.is_some() && column_type::from_pg(*ty).as_deref() == Some(lake_type));
     let found = fitting.or_else(|| {
         let scalar = column_type::to_pg(lake_type)?;
         Some(if element.is_some() { scalar.array_of() } else { scalar })
     });
-    let reason = found.is_none().then(|| {
-        format!(
-            "column \"{}\" has type {}, which is not supported",
-            row.column_name, row.column_type
-        )
-    });
-    let is_numeric = element.is_none()
-        && ["int", "uint", "float", "decimal"]
-            .iter()
-            .any(|start| lake_type.starts_with(start));
+    let reason = found.is_none().then(|| format!("column \"{}\" has type {}, which is not supported", row.column_name, row.column_type));
+    let is_numeric = element.is_none() && ["int", "uint", "float", "decimal"].iter().any(|start| lake_type.starts_with(start));
     let column = Column {
         id: row.column_id,
         name: row.column_name.clone(),
         ty: found.unwrap_or(PgType::TEXT),
         lake_type: lake_type.to_owned(),
         nullable: row.nulls_allowed.unwrap_or(true),
-        default: default_value::load(
-            row.default_value.as_deref(),
-            row.default_value_type.as_deref(),
-            is_numeric,
-        ),
+        default: default_value::load(row.default_value.as_deref(), row.default_value_type.as_deref(), is_numeric),
         initial_default: row.initial_default.clone(),
         comment: None,
         element_id: element.map(|element| element.column_id),
@@ -322,12 +286,7 @@ async fn load_partitions(connection: &mut SqliteConnection) -> Result<HashMap<i6
     .await?;
     let mut partitions: HashMap<i64, Option<Partition>> = HashMap::new();
     for (table_id, id, column_id, transform) in rows {
-        let entry = partitions.entry(table_id).or_insert_with(|| {
-            Some(Partition {
-                id,
-                columns: Vec::new(),
-            })
-        });
+        let entry = partitions.entry(table_id).or_insert_with(|| Some(Partition { id, columns: Vec::new() }));
         match (entry.as_mut(), Transform::parse(&transform)) {
             (Some(partition), Some(transform)) => partition.columns.push(PartitionColumn { column_id, transform }),
             _ => *entry = None,
@@ -386,12 +345,7 @@ async fn load_views(connection: &mut SqliteConnection, attributes: &Attributes, 
         let search_path = match &row.search_path {
             Some(text) => serde_json::from_str(text).map_err(|_| damaged())?,
             // Another program's view: its names were looked up where it is.
-            None => found
-                .schemas
-                .iter()
-                .filter(|s| s.id == row.schema_id)
-                .map(|s| s.name.clone())
-                .collect(),
+            None => found.schemas.iter().filter(|s| s.id == row.schema_id).map(|s| s.name.clone()).collect(),
         };
         found.views.push(View {
             id,

@@ -85,11 +85,7 @@ pub(super) async fn load(
         if row.mapping_id.is_some() {
             set.refuse("it has files without field ids");
         }
-        if row
-            .file_format
-            .as_deref()
-            .is_some_and(|format| !format.eq_ignore_ascii_case("parquet"))
-        {
+        if row.file_format.as_deref().is_some_and(|format| !format.eq_ignore_ascii_case("parquet")) {
             set.refuse("it has files that are not Parquet");
         }
         let is_relative = row.path_is_relative.unwrap_or(true);
@@ -196,10 +192,7 @@ impl FromRow<'_, SqliteRow> for StatisticsRow {
     }
 }
 
-async fn load_statistics(
-    connection: &mut SqliteConnection,
-    scope: Scope,
-) -> Result<HashMap<i64, HashMap<i64, ColumnStats>>> {
+async fn load_statistics(connection: &mut SqliteConnection, scope: Scope) -> Result<HashMap<i64, HashMap<i64, ColumnStats>>> {
     let sql = format!(
         "SELECT s.data_file_id, s.column_id, s.column_size_bytes, s.value_count, s.null_count, s.min_value, \
          s.max_value, s.contains_nan <> 0 AS contains_nan FROM ducklake_data_file f \
@@ -223,10 +216,7 @@ async fn load_statistics(
     Ok(files)
 }
 
-async fn load_partition_values(
-    connection: &mut SqliteConnection,
-    scope: Scope,
-) -> Result<HashMap<i64, Vec<Option<String>>>> {
+async fn load_partition_values(connection: &mut SqliteConnection, scope: Scope) -> Result<HashMap<i64, Vec<Option<String>>>> {
     let sql = format!(
         "SELECT p.data_file_id, p.partition_value FROM ducklake_data_file f \
          JOIN ducklake_file_partition_value p ON p.data_file_id = f.data_file_id WHERE {} \
@@ -298,11 +288,7 @@ async fn load_deletes(
         if row.is_encrypted {
             set.refuse("it has encrypted files");
         }
-        if row
-            .format
-            .as_deref()
-            .is_some_and(|format| !format.eq_ignore_ascii_case("parquet"))
-        {
+        if row.format.as_deref().is_some_and(|format| !format.eq_ignore_ascii_case("parquet")) {
             set.refuse("it has delete files that are not Parquet");
         }
         let is_relative = row.path_is_relative.unwrap_or(true);
@@ -325,47 +311,29 @@ async fn load_deletes(
 }
 
 /// Refuses tables with live rows in the metadata database.
-async fn find_inlined_rows(
-    connection: &mut SqliteConnection,
-    scope: Scope,
-    sets: &mut BTreeMap<i64, FileSet>,
-) -> Result<()> {
+async fn find_inlined_rows(connection: &mut SqliteConnection, scope: Scope, sets: &mut BTreeMap<i64, FileSet>) -> Result<()> {
     let registered: Vec<(i64, String)> =
-        sqlx::query_as("SELECT table_id, table_name FROM ducklake_inlined_data_tables")
-            .fetch_all(&mut *connection)
-            .await?;
+        sqlx::query_as("SELECT table_id, table_name FROM ducklake_inlined_data_tables").fetch_all(&mut *connection).await?;
     for (table_id, name) in registered {
         if scope.table().is_some_and(|wanted| wanted != table_id) {
             continue;
         }
-        let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM {} WHERE end_snapshot IS NULL)",
-            names::quote(&name)
-        );
-        let live: bool = sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(&mut *connection)
-            .await?;
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE end_snapshot IS NULL)", names::quote(&name));
+        let live: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
         if live {
-            sets.entry(table_id)
-                .or_default()
-                .refuse("it has rows inlined in the catalog");
+            sets.entry(table_id).or_default().refuse("it has rows inlined in the catalog");
         }
     }
     Ok(())
 }
 
 /// Refuses tables with deletes of file rows in the metadata database.
-async fn find_inlined_deletes(
-    connection: &mut SqliteConnection,
-    scope: Scope,
-    sets: &mut BTreeMap<i64, FileSet>,
-) -> Result<()> {
+async fn find_inlined_deletes(connection: &mut SqliteConnection, scope: Scope, sets: &mut BTreeMap<i64, FileSet>) -> Result<()> {
     const PREFIX: &str = "ducklake_inlined_delete_";
-    let tables: Vec<String> = sqlx::query_scalar(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 24) = 'ducklake_inlined_delete_'",
-    )
-    .fetch_all(&mut *connection)
-    .await?;
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 24) = 'ducklake_inlined_delete_'")
+            .fetch_all(&mut *connection)
+            .await?;
     for name in tables {
         let Some(table_id) = name.strip_prefix(PREFIX).and_then(|id| id.parse::<i64>().ok()) else {
             continue;
@@ -378,14 +346,9 @@ async fn find_inlined_deletes(
              WHERE f.end_snapshot IS NULL)",
             names::quote(&name)
         );
-        let live: bool = sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(Error::from)?;
+        let live: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(Error::from)?;
         if live {
-            sets.entry(table_id)
-                .or_default()
-                .refuse("it has deleted rows inlined in the catalog");
+            sets.entry(table_id).or_default().refuse("it has deleted rows inlined in the catalog");
         }
     }
     Ok(())

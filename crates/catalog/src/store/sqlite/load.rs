@@ -35,11 +35,7 @@ enum Plan {
 }
 
 /// Reads within the caller's read transaction, so that all statements see one state.
-pub(super) async fn load(
-    connection: &mut SqliteConnection,
-    published: Option<&Snapshot>,
-    data_path: &str,
-) -> Result<Loaded> {
+pub(super) async fn load(connection: &mut SqliteConnection, published: Option<&Snapshot>, data_path: &str) -> Result<Loaded> {
     let head: Option<(i64, i64)> =
         sqlx::query_as("SELECT snapshot_id, schema_version FROM ducklake_snapshot ORDER BY snapshot_id DESC LIMIT 1")
             .fetch_optional(&mut *connection)
@@ -50,28 +46,12 @@ pub(super) async fn load(
         None => Plan::Everything,
     };
     let reads_definitions = !matches!(plan, Plan::Parts { definitions: false, .. });
-    let definitions = if reads_definitions {
-        Some(definitions::load(connection, data_path).await?)
-    } else {
-        None
-    };
-    if let Some(missing) = definitions
-        .as_ref()
-        .map(|found| &found.without_oid)
-        .filter(|missing| !missing.is_empty())
-    {
+    let definitions = if reads_definitions { Some(definitions::load(connection, data_path).await?) } else { None };
+    if let Some(missing) = definitions.as_ref().map(|found| &found.without_oid).filter(|missing| !missing.is_empty()) {
         return Ok(Loaded::WithoutOids(missing.clone()));
     }
     let mut snapshot = match (plan, published, definitions) {
-        (
-            Plan::Parts {
-                definitions: false,
-                reload,
-                append,
-            },
-            Some(published),
-            _,
-        ) => {
+        (Plan::Parts { definitions: false, reload, append }, Some(published), _) => {
             let mut snapshot = published.clone();
             read_files(connection, &mut snapshot, published, &reload, &append, data_path).await?;
             snapshot
@@ -107,12 +87,11 @@ fn same_roles(snapshot: &Snapshot, roles: &[crate::object::role::Role]) -> bool 
 
 /// Finds out what the snapshots after the published one touched. When unsure: everything.
 async fn plan(connection: &mut SqliteConnection, published: &Snapshot, head: i64) -> Result<Plan> {
-    let rows: Vec<(i64, Option<String>)> = sqlx::query_as(
-        "SELECT snapshot_id, changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > ? ORDER BY snapshot_id",
-    )
-    .bind(published.id)
-    .fetch_all(&mut *connection)
-    .await?;
+    let rows: Vec<(i64, Option<String>)> =
+        sqlx::query_as("SELECT snapshot_id, changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > ? ORDER BY snapshot_id")
+            .bind(published.id)
+            .fetch_all(&mut *connection)
+            .await?;
     let complete = rows.iter().map(|(id, _)| *id).eq(published.id.saturating_add(1)..=head);
     if !complete {
         return Ok(Plan::Everything);
@@ -127,10 +106,7 @@ async fn plan(connection: &mut SqliteConnection, published: &Snapshot, head: i64
                 Change::InsertedIntoTable(id) => {
                     append.insert(id);
                 }
-                Change::DeletedFromTable(id)
-                | Change::InlinedInsert(id)
-                | Change::InlinedDelete(id)
-                | Change::Compacted(id) => {
+                Change::DeletedFromTable(id) | Change::InlinedInsert(id) | Change::InlinedDelete(id) | Change::Compacted(id) => {
                     reload.insert(id);
                     // The reason it could not be read may be gone; which one it was is known only from all of it.
                     definitions |= published.table(id).is_some_and(|table| table.unreadable.is_some());
@@ -148,11 +124,7 @@ async fn plan(connection: &mut SqliteConnection, published: &Snapshot, head: i64
             }
         }
     }
-    Ok(Plan::Parts {
-        definitions,
-        reload,
-        append,
-    })
+    Ok(Plan::Parts { definitions, reload, append })
 }
 
 /// Builds an image of freshly read definitions. Tables known before keep their files; the others, and those with
@@ -207,15 +179,8 @@ async fn read_files(
     Ok(())
 }
 
-async fn load_one(
-    connection: &mut SqliteConnection,
-    snapshot: &Snapshot,
-    table_id: i64,
-    since: i64,
-    data_path: &str,
-) -> Result<FileSet> {
-    let mut sets: BTreeMap<i64, FileSet> =
-        files::load(connection, snapshot, Scope::Table { id: table_id, since }, data_path).await?;
+async fn load_one(connection: &mut SqliteConnection, snapshot: &Snapshot, table_id: i64, since: i64, data_path: &str) -> Result<FileSet> {
+    let mut sets: BTreeMap<i64, FileSet> = files::load(connection, snapshot, Scope::Table { id: table_id, since }, data_path).await?;
     Ok(sets.remove(&table_id).unwrap_or_default())
 }
 

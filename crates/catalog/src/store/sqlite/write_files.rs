@@ -21,11 +21,7 @@ impl Writer<'_> {
     /// Adds the files of all tables.
     pub(super) async fn write_appends(&mut self) -> Result<()> {
         for (id, files) in &self.request.changes.appended {
-            let table = self
-                .request
-                .view
-                .table(*id)
-                .ok_or_else(|| corrupt(format!("table {id} is not in the view of its transaction")))?;
+            let table = self.request.view.table(*id).ok_or_else(|| corrupt(format!("table {id} is not in the view of its transaction")))?;
             let table_id = self.check_table_is_alive(*id).await?;
             self.append(table_id, table, files).await?;
             self.log.push(Change::InsertedIntoTable(table_id));
@@ -34,21 +30,15 @@ impl Writer<'_> {
     }
 
     async fn append(&mut self, table_id: i64, table: &Table, files: &[NewDataFile]) -> Result<()> {
-        let stored: Option<(i64, i64, i64)> = sqlx::query_as(
-            "SELECT record_count, next_row_id, file_size_bytes FROM ducklake_table_stats WHERE table_id = ?",
-        )
-        .bind(table_id)
-        .fetch_optional(&mut *self.connection)
-        .await?;
+        let stored: Option<(i64, i64, i64)> =
+            sqlx::query_as("SELECT record_count, next_row_id, file_size_bytes FROM ducklake_table_stats WHERE table_id = ?")
+                .bind(table_id)
+                .fetch_optional(&mut *self.connection)
+                .await?;
         let is_new = stored.is_none();
         let (record_count, next_row_id, file_size_bytes) = stored.unwrap_or_default();
-        self.merge_column_stats(table_id, table, files, next_row_id == 0)
-            .await?;
-        let mut stats = TableStats {
-            record_count,
-            next_row_id,
-            file_size_bytes,
-        };
+        self.merge_column_stats(table_id, table, files, next_row_id == 0).await?;
+        let mut stats = TableStats { record_count, next_row_id, file_size_bytes };
         for file in files {
             self.insert_file(table_id, table, file, stats.next_row_id).await?;
             let rows = integer(file.record_count)?;
@@ -77,20 +67,18 @@ impl Writer<'_> {
             Some(partition) => Some(self.real_id(partition.id)?),
             None => None,
         };
-        sqlx::query(
-            "INSERT INTO ducklake_data_file VALUES (?, ?, ?, NULL, NULL, ?, 1, 'parquet', ?, ?, ?, ?, ?, NULL, NULL, NULL)",
-        )
-        .bind(id)
-        .bind(table_id)
-        .bind(self.snapshot_id)
-        .bind(&file.path)
-        .bind(integer(file.record_count)?)
-        .bind(integer(file.file_size)?)
-        .bind(integer(file.footer_size)?)
-        .bind(row_id_start)
-        .bind(partition_id)
-        .execute(&mut *self.connection)
-        .await?;
+        sqlx::query("INSERT INTO ducklake_data_file VALUES (?, ?, ?, NULL, NULL, ?, 1, 'parquet', ?, ?, ?, ?, ?, NULL, NULL, NULL)")
+            .bind(id)
+            .bind(table_id)
+            .bind(self.snapshot_id)
+            .bind(&file.path)
+            .bind(integer(file.record_count)?)
+            .bind(integer(file.file_size)?)
+            .bind(integer(file.footer_size)?)
+            .bind(row_id_start)
+            .bind(partition_id)
+            .execute(&mut *self.connection)
+            .await?;
         for (index, value) in (0_i64..).zip(&file.partition_values) {
             sqlx::query("INSERT INTO ducklake_file_partition_value VALUES (?, ?, ?, ?)")
                 .bind(id)
@@ -137,13 +125,7 @@ impl Writer<'_> {
 
     /// Widens the table's column statistics by those of the files. A column without a row has unknown statistics, unless
     /// the table never had rows (`is_empty`): then it gets its first.
-    async fn merge_column_stats(
-        &mut self,
-        table_id: i64,
-        table: &Table,
-        files: &[NewDataFile],
-        is_empty: bool,
-    ) -> Result<()> {
+    async fn merge_column_stats(&mut self, table_id: i64, table: &Table, files: &[NewDataFile], is_empty: bool) -> Result<()> {
         type Row = (i64, Option<bool>, Option<bool>, Option<String>, Option<String>);
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT column_id, contains_null <> 0, contains_nan <> 0, min_value, max_value \
@@ -154,17 +136,7 @@ impl Writer<'_> {
         .await?;
         let mut stored: HashMap<i64, TableColumnStats> = rows
             .into_iter()
-            .map(|(id, contains_null, contains_nan, min, max)| {
-                (
-                    id,
-                    TableColumnStats {
-                        contains_null,
-                        contains_nan,
-                        min,
-                        max,
-                    },
-                )
-            })
+            .map(|(id, contains_null, contains_nan, min, max)| (id, TableColumnStats { contains_null, contains_nan, min, max }))
             .collect();
         let unknown = ColumnStats::default();
         for column in &table.columns {
@@ -220,7 +192,5 @@ fn add(left: i64, right: i64) -> Result<i64> {
 }
 
 fn too_large() -> Error {
-    Error::Limit {
-        message: "a table is too large".to_owned(),
-    }
+    Error::Limit { message: "a table is too large".to_owned() }
 }

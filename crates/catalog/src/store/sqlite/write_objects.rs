@@ -75,17 +75,9 @@ impl Writer<'_> {
             )
             .await?;
         if occupied {
-            return Err(Error::Conflict {
-                reason: format!("something was created in schema {id}"),
-            });
+            return Err(Error::Conflict { reason: format!("something was created in schema {id}") });
         }
-        let ended = self
-            .end(
-                "UPDATE ducklake_schema SET end_snapshot = ? WHERE schema_id = ? AND end_snapshot IS NULL",
-                id,
-                None,
-            )
-            .await?;
+        let ended = self.end("UPDATE ducklake_schema SET end_snapshot = ? WHERE schema_id = ? AND end_snapshot IS NULL", id, None).await?;
         expect_alive(ended > 0, "schema", id)?;
         self.end(END_TAG, id, None).await?;
         self.log.push(Change::DroppedSchema(id));
@@ -107,21 +99,14 @@ impl Writer<'_> {
     }
 
     async fn create_schema(&mut self, created: &CreatedSchema) -> Result<()> {
-        let schema = self
-            .request
-            .view
-            .schema_by_id(created.id)
-            .ok_or_else(|| lost(created.id))?;
-        let taken: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM ducklake_schema WHERE schema_name = ? AND end_snapshot IS NULL)",
-        )
-        .bind(&schema.name)
-        .fetch_one(&mut *self.connection)
-        .await?;
+        let schema = self.request.view.schema_by_id(created.id).ok_or_else(|| lost(created.id))?;
+        let taken: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM ducklake_schema WHERE schema_name = ? AND end_snapshot IS NULL)")
+                .bind(&schema.name)
+                .fetch_one(&mut *self.connection)
+                .await?;
         if taken {
-            return Err(Error::Conflict {
-                reason: format!("schema \"{}\" was created", schema.name),
-            });
+            return Err(Error::Conflict { reason: format!("schema \"{}\" was created", schema.name) });
         }
         let id = self.allocate(created.id);
         sqlx::query("INSERT INTO ducklake_schema VALUES (?, ?, ?, NULL, ?, ?, 1)")
@@ -163,10 +148,7 @@ impl Writer<'_> {
             .execute(&mut *self.connection)
             .await?;
         self.record_identity("table", id, table.oid, table.owner).await?;
-        self.log.push(Change::CreatedTable {
-            schema: schema_name,
-            name: table.name.clone(),
-        });
+        self.log.push(Change::CreatedTable { schema: schema_name, name: table.name.clone() });
         Ok(())
     }
 
@@ -179,11 +161,7 @@ impl Writer<'_> {
             name: &column.name,
             column_type: if is_list { "list" } else { &column.lake_type },
             default: &default.value,
-            default_kind: if is_list && column.default.is_none() {
-                ""
-            } else {
-                default.kind
-            },
+            default_kind: if is_list && column.default.is_none() { "" } else { default.kind },
             nullable: column.nullable,
             parent: None,
         };
@@ -215,20 +193,18 @@ impl Writer<'_> {
 
     async fn insert_column(&mut self, table_id: i64, row: &ColumnRow<'_>) -> Result<()> {
         // The order is the identity: both count depth first from 1.
-        sqlx::query(
-            "INSERT INTO ducklake_column VALUES (?1, ?2, NULL, ?3, ?1, ?4, ?5, NULL, ?6, ?7, ?8, ?9, 'duckdb')",
-        )
-        .bind(row.id)
-        .bind(self.snapshot_id)
-        .bind(table_id)
-        .bind(row.name)
-        .bind(row.column_type)
-        .bind(row.default)
-        .bind(row.nullable)
-        .bind(row.parent)
-        .bind(row.default_kind)
-        .execute(&mut *self.connection)
-        .await?;
+        sqlx::query("INSERT INTO ducklake_column VALUES (?1, ?2, NULL, ?3, ?1, ?4, ?5, NULL, ?6, ?7, ?8, ?9, 'duckdb')")
+            .bind(row.id)
+            .bind(self.snapshot_id)
+            .bind(table_id)
+            .bind(row.name)
+            .bind(row.column_type)
+            .bind(row.default)
+            .bind(row.nullable)
+            .bind(row.parent)
+            .bind(row.default_kind)
+            .execute(&mut *self.connection)
+            .await?;
         Ok(())
     }
 
@@ -275,27 +251,16 @@ impl Writer<'_> {
             .execute(&mut *self.connection)
             .await?;
         self.record_identity("view", id, view.oid, view.owner).await?;
-        self.log.push(Change::CreatedView {
-            schema: schema_name,
-            name: view.name.clone(),
-        });
+        self.log.push(Change::CreatedView { schema: schema_name, name: view.name.clone() });
         Ok(())
     }
 
     /// Checks that a relation can be created; returns the schema's real identity and name.
     async fn check_name_is_free(&mut self, schema_id: i64, name: &str) -> Result<(i64, String)> {
-        let schema = self
-            .request
-            .view
-            .schema_by_id(schema_id)
-            .ok_or_else(|| lost(schema_id))?;
+        let schema = self.request.view.schema_by_id(schema_id).ok_or_else(|| lost(schema_id))?;
         let schema_id = self.real_id(schema_id)?;
-        let alive = self
-            .exists(
-                "SELECT EXISTS (SELECT 1 FROM ducklake_schema WHERE schema_id = ? AND end_snapshot IS NULL)",
-                schema_id,
-            )
-            .await?;
+        let alive =
+            self.exists("SELECT EXISTS (SELECT 1 FROM ducklake_schema WHERE schema_id = ? AND end_snapshot IS NULL)", schema_id).await?;
         expect_alive(alive, "schema", schema_id)?;
         let taken: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM ducklake_table \
@@ -307,9 +272,7 @@ impl Writer<'_> {
         .fetch_one(&mut *self.connection)
         .await?;
         if taken {
-            return Err(Error::Conflict {
-                reason: format!("relation \"{}.{name}\" was created", schema.name),
-            });
+            return Err(Error::Conflict { reason: format!("relation \"{}.{name}\" was created", schema.name) });
         }
         Ok((schema_id, schema.name.clone()))
     }
@@ -337,8 +300,7 @@ impl Writer<'_> {
             match *target {
                 CommentTarget::Schema(id) => {
                     let id = self.real_id(id)?;
-                    let alive =
-                        "SELECT EXISTS (SELECT 1 FROM ducklake_schema WHERE schema_id = ? AND end_snapshot IS NULL)";
+                    let alive = "SELECT EXISTS (SELECT 1 FROM ducklake_schema WHERE schema_id = ? AND end_snapshot IS NULL)";
                     expect_alive(self.exists(alive, id).await?, "schema", id)?;
                     self.set_comment(id, comment).await?;
                 }
@@ -348,8 +310,7 @@ impl Writer<'_> {
                 }
                 CommentTarget::View(id) => {
                     let real_id = self.real_id(id)?;
-                    let alive =
-                        "SELECT EXISTS (SELECT 1 FROM ducklake_view WHERE view_id = ? AND end_snapshot IS NULL)";
+                    let alive = "SELECT EXISTS (SELECT 1 FROM ducklake_view WHERE view_id = ? AND end_snapshot IS NULL)";
                     expect_alive(self.exists(alive, real_id).await?, "view", real_id)?;
                     if id >= 0 {
                         self.log.push(Change::AlteredView(id));
@@ -378,24 +339,17 @@ impl Writer<'_> {
     /// Returns the real identity of a table that nobody dropped meanwhile.
     pub(super) async fn check_table_is_alive(&mut self, id: i64) -> Result<i64> {
         let id = self.real_id(id)?;
-        let alive = self
-            .exists(
-                "SELECT EXISTS (SELECT 1 FROM ducklake_table WHERE table_id = ? AND end_snapshot IS NULL)",
-                id,
-            )
-            .await?;
+        let alive = self.exists("SELECT EXISTS (SELECT 1 FROM ducklake_table WHERE table_id = ? AND end_snapshot IS NULL)", id).await?;
         expect_alive(alive, "table", id)?;
         Ok(id)
     }
 
     async fn set_comment(&mut self, object_id: i64, comment: Option<&str>) -> Result<()> {
-        sqlx::query(
-            "UPDATE ducklake_tag SET end_snapshot = ? WHERE object_id = ? AND end_snapshot IS NULL AND key = 'comment'",
-        )
-        .bind(self.snapshot_id)
-        .bind(object_id)
-        .execute(&mut *self.connection)
-        .await?;
+        sqlx::query("UPDATE ducklake_tag SET end_snapshot = ? WHERE object_id = ? AND end_snapshot IS NULL AND key = 'comment'")
+            .bind(self.snapshot_id)
+            .bind(object_id)
+            .execute(&mut *self.connection)
+            .await?;
         let Some(comment) = comment else { return Ok(()) };
         sqlx::query("INSERT INTO ducklake_tag VALUES (?, ?, NULL, 'comment', ?)")
             .bind(object_id)
@@ -437,10 +391,7 @@ impl Writer<'_> {
     }
 
     async fn exists(&mut self, sql: &'static str, id: i64) -> Result<bool> {
-        Ok(sqlx::query_scalar(sql)
-            .bind(id)
-            .fetch_one(&mut *self.connection)
-            .await?)
+        Ok(sqlx::query_scalar(sql).bind(id).fetch_one(&mut *self.connection).await?)
     }
 }
 
@@ -466,13 +417,7 @@ fn view_columns(view: &View) -> String {
 }
 
 fn expect_alive(alive: bool, kind: &str, id: i64) -> Result<()> {
-    if alive {
-        Ok(())
-    } else {
-        Err(Error::Conflict {
-            reason: format!("{kind} {id} was dropped or renamed"),
-        })
-    }
+    if alive { Ok(()) } else { Err(Error::Conflict { reason: format!("{kind} {id} was dropped or renamed") }) }
 }
 
 fn lost(id: i64) -> Error {

@@ -109,9 +109,8 @@ impl Decoder {
 
     fn take_line(&mut self, line: &[u8]) -> Result<()> {
         self.line += 1;
-        let text = std::str::from_utf8(line).map_err(|_| {
-            self.at(SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\""))
-        })?;
+        let text = std::str::from_utf8(line)
+            .map_err(|_| self.at(SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\"")))?;
         // An empty file may end with empty lines.
         if text.trim().is_empty() {
             return Ok(());
@@ -177,7 +176,8 @@ fn input_text(json: &str, ty: PgType) -> Result<String, SqlError> {
         }
         Some(b'[' | b'{') if is_text(ty) => Ok(json.to_owned()),
         Some(b'[' | b'{') => {
-            let message = format!("a JSON {} cannot be read as type {}", if json.starts_with('[') { "array" } else { "object" }, ty.display());
+            let message =
+                format!("a JSON {} cannot be read as type {}", if json.starts_with('[') { "array" } else { "object" }, ty.display());
             Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message))
         }
         // Numbers and booleans, digit by digit as they are written.
@@ -274,7 +274,8 @@ mod tests {
     use super::*;
 
     fn table() -> Vec<(String, PgType)> {
-        let columns = [("n", PgType::numeric(20, 2)), ("t", PgType::TEXT), ("j", PgType::JSON), ("a", PgType::TEXT.array_of()), ("b", PgType::BOOL)];
+        let columns =
+            [("n", PgType::numeric(20, 2)), ("t", PgType::TEXT), ("j", PgType::JSON), ("a", PgType::TEXT.array_of()), ("b", PgType::BOOL)];
         columns.map(|(name, ty)| (name.to_owned(), ty)).to_vec()
     }
 
@@ -312,10 +313,12 @@ mod tests {
 
     #[test]
     fn errors_name_their_place() {
-        let context = |lines: &str| decode(&[lines]).map(|_| ()).map_err(|error| match error {
-            Error::Sql(error) => (error.state.code(), error.context.unwrap_or_default()),
-            other => ("", other.to_string()),
-        });
+        let context = |lines: &str| {
+            decode(&[lines]).map(|_| ()).map_err(|error| match error {
+                Error::Sql(error) => (error.state.code(), error.context.unwrap_or_default()),
+                other => ("", other.to_string()),
+            })
+        };
         assert_eq!(context("{}\n{\"n\": \"x\"}"), Err(("22P02", "COPY t, line 2, column n: \"x\"".to_owned())));
         assert_eq!(context("{\"z\": 1}"), Err(("22P04", "COPY t, line 1".to_owned())));
         assert_eq!(context("[1]"), Err(("22P04", "COPY t, line 1".to_owned())));

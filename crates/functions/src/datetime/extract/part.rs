@@ -36,11 +36,7 @@ pub(super) enum Part {
 
 /// The century (length 100) or millennium (1,000) of a year.
 pub(super) fn whole_years(year: i64, length: i64) -> i64 {
-    if year > 0 {
-        (year + length - 1) / length
-    } else {
-        -((length - 1 - (year - 1)) / length)
-    }
+    if year > 0 { (year + length - 1) / length } else { -((length - 1 - (year - 1)) / length) }
 }
 
 /// `value / 10^from` with another number of decimals, rounded half away from zero.
@@ -59,22 +55,15 @@ impl Part {
         let value = match self {
             Self::Missing => return Ok(None),
             Self::Infinite(_) => {
-                return Err(unsupported("numeric infinity is not supported")
-                    .hint("Use date_part, which returns double precision."));
+                return Err(unsupported("numeric infinity is not supported").hint("Use date_part, which returns double precision."));
             }
             Self::Whole(value) => rescale(value.into(), 0, scale),
             Self::Seconds(micros) => rescale(micros.into(), 6, scale),
             Self::Milliseconds(micros) => rescale(micros.into(), 3, scale),
             Self::Micros(micros) => rescale(micros, 6, scale),
             Self::Julian { day, time } => julian(day, time, scale),
-            Self::Span {
-                years,
-                months,
-                days,
-                time,
-            } => {
-                let days =
-                    YEAR_DAYS_TIMES_4 * i128::from(years) + 4 * (MONTH_DAYS * i128::from(months) + i128::from(days));
+            Self::Span { years, months, days, time } => {
+                let days = YEAR_DAYS_TIMES_4 * i128::from(years) + 4 * (MONTH_DAYS * i128::from(months) + i128::from(days));
                 rescale(days * i128::from(DAY / 4) + i128::from(time), 6, scale)
             }
         };
@@ -100,12 +89,7 @@ impl Part {
             Self::Milliseconds(micros) => second(micros) * 1e3 + fraction(micros) / 1e3,
             Self::Micros(micros) => micros as f64 / 1e6,
             Self::Julian { day, time } => day as f64 + (second(time) + fraction(time) / 1e6) / SECONDS_PER_DAY,
-            Self::Span {
-                years,
-                months,
-                days,
-                time,
-            } => {
+            Self::Span { years, months, days, time } => {
                 let seconds = time as f64 / 1e6 + 365.25 * SECONDS_PER_DAY * years as f64;
                 let seconds = seconds + 30.0 * SECONDS_PER_DAY * months as f64;
                 seconds + SECONDS_PER_DAY * days as f64

@@ -64,12 +64,7 @@ impl Reader<'_> {
 
 fn fields(text: &str, template: &[Node]) -> Outcome<Found> {
     let mut found = Found::default();
-    let mut reader = Reader {
-        text,
-        rest: text,
-        extra: 0,
-        fixed: false,
-    };
+    let mut reader = Reader { text, rest: text, extra: 0, fixed: false };
     for (index, node) in template.iter().enumerate() {
         if reader.rest.is_empty() {
             break;
@@ -121,32 +116,20 @@ fn read_field(field: Field, next: Option<&Node>, reader: &mut Reader<'_>, found:
     match keyword.item {
         Item::Fixed => reader.fixed = true,
         Item::ZoneName | Item::Offset => {
-            return Err(unsupported(format!(
-                "formatting field \"{name}\" is only supported in to_char"
-            )));
+            return Err(unsupported(format!("formatting field \"{name}\" is only supported in to_char")));
         }
         Item::Meridiem { dots } => {
-            found.afternoon.set(
-                word(field, if dots { &["a.m.", "p.m."] } else { &["am", "pm"] }, reader)?,
-                name,
-            )?;
+            found.afternoon.set(word(field, if dots { &["a.m.", "p.m."] } else { &["am", "pm"] }, reader)?, name)?;
             found.twelve_hours = true;
         }
         Item::Era { dots } => {
-            found.before.set(
-                word(field, if dots { &["a.d.", "b.c."] } else { &["ad", "bc"] }, reader)?,
-                name,
-            )?;
+            found.before.set(word(field, if dots { &["a.d.", "b.c."] } else { &["ad", "bc"] }, reader)?, name)?;
         }
         Item::MonthName => found.month.set(word(field, &MONTHS, reader)? + 1, name)?,
         Item::MonthAbbreviation => found.month.set(word(field, &abbreviated(&MONTHS), reader)? + 1, name)?,
         Item::RomanMonth => found.month.set(12 - word(field, &ROMAN_MONTHS, reader)?, name)?,
         Item::DayName | Item::DayAbbreviation => {
-            let day = if keyword.item == Item::DayName {
-                word(field, &DAYS, reader)?
-            } else {
-                word(field, &abbreviated(&DAYS), reader)?
-            };
+            let day = if keyword.item == Item::DayName { word(field, &DAYS, reader)? } else { word(field, &abbreviated(&DAYS), reader)? };
             found.weekday.set(day, name)?;
             found.weekday.raise();
         }
@@ -215,16 +198,11 @@ fn abbreviated<const N: usize>(names: &[&'static str; N]) -> [&'static str; N] {
 /// The place of the word that the text goes on with, in any case.
 fn word(field: Field, words: &[&str], reader: &mut Reader<'_>) -> Outcome<i64> {
     let rest = reader.rest;
-    let hit = words.iter().position(|word| {
-        rest.get(..word.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(word))
-    });
+    let hit = words.iter().position(|word| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)));
     let Some(place) = hit else {
         let shown = rest.split(|c: char| is_space(c)).next().unwrap_or_default();
-        return Err(
-            format_error(format!("invalid value \"{shown}\" for \"{}\"", field.keyword.name))
-                .detail("The given value did not match any of the allowed values for this field."),
-        );
+        return Err(format_error(format!("invalid value \"{shown}\" for \"{}\"", field.keyword.name))
+            .detail("The given value did not match any of the allowed values for this field."));
     };
     let length = words.get(place).map_or(0, |word| word.len());
     reader.rest = rest.get(length..).unwrap_or_default();
@@ -244,13 +222,8 @@ fn leading_integer(text: &str) -> (i128, usize) {
         return (0, 0);
     }
     // Saturates far beyond every range that is checked later.
-    let value = digits.bytes().take(length).fold(0i128, |value, digit| {
-        (value * 10 + i128::from(digit - b'0')).min(i128::from(i64::MAX))
-    });
-    (
-        if negative { -value } else { value },
-        text.len() - digits.len() + length,
-    )
+    let value = digits.bytes().take(length).fold(0i128, |value, digit| (value * 10 + i128::from(digit - b'0')).min(i128::from(i64::MAX)));
+    (if negative { -value } else { value }, text.len() - digits.len() + length)
 }
 
 /// A number of up to `length` characters, or of any number of digits where the field ends freely. Gives the value and
@@ -266,36 +239,24 @@ fn integer(field: Field, next: Option<&Node>, length: usize, reader: &mut Reader
     } else {
         const HINT: &str = "If your source string is not fixed-width, try using the \"FM\" modifier.";
         if rest.len() < length {
-            return Err(
-                format_error(format!("source string too short for \"{name}\" formatting field"))
-                    .detail(format!(
-                        "Field requires {length} characters, but only {} remain.",
-                        rest.len()
-                    ))
-                    .hint(HINT),
-            );
+            return Err(format_error(format!("source string too short for \"{name}\" formatting field"))
+                .detail(format!("Field requires {length} characters, but only {} remain.", rest.len()))
+                .hint(HINT));
         }
         let (value, read) = leading_integer(copy);
         if read > 0 && read < length {
             return Err(format_error(format!("invalid value \"{copy}\" for \"{name}\""))
-                .detail(format!(
-                    "Field requires {length} characters, but only {read} could be parsed."
-                ))
+                .detail(format!("Field requires {length} characters, but only {read} could be parsed."))
                 .hint(HINT));
         }
         (value, rest.get(read..).unwrap_or_default())
     };
     if end.len() == rest.len() {
-        return Err(
-            format_error(format!("invalid value \"{copy}\" for \"{name}\"")).detail("Value must be an integer.")
-        );
+        return Err(format_error(format!("invalid value \"{copy}\" for \"{name}\"")).detail("Value must be an integer."));
     }
     let value = i32::try_from(value).map_err(|_| {
-        SqlError::new(
-            SqlState::DATETIME_VALUE_OUT_OF_RANGE,
-            format!("value for \"{name}\" in source string is out of range"),
-        )
-        .detail(format!("Value must be in the range {} to {}.", i32::MIN, i32::MAX))
+        SqlError::new(SqlState::DATETIME_VALUE_OUT_OF_RANGE, format!("value for \"{name}\" in source string is out of range"))
+            .detail(format!("Value must be in the range {} to {}.", i32::MIN, i32::MAX))
     })?;
     reader.rest = end;
     Ok((value.into(), start.len() - end.len()))
@@ -326,26 +287,16 @@ fn zone_sign(reader: &mut Reader<'_>) -> i64 {
 fn year_with_comma(reader: &mut Reader<'_>) -> Outcome<i64> {
     let invalid = || format_error("invalid input string for \"Y,YYY\"".to_owned());
     let (thousands, read) = leading_integer(reader.rest);
-    let rest = reader
-        .rest
-        .get(read..)
-        .and_then(|rest| rest.strip_prefix(','))
-        .ok_or_else(invalid)?;
+    let rest = reader.rest.get(read..).and_then(|rest| rest.strip_prefix(',')).ok_or_else(invalid)?;
     let (years, length) = leading_integer(prefix(rest, 3));
     if read == 0 || length == 0 {
         return Err(invalid());
     }
     reader.rest = rest.get(length..).unwrap_or_default();
-    let year = thousands
-        .checked_mul(1_000)
-        .and_then(|year| year.checked_add(years))
-        .ok_or_else(invalid)?;
-    i32::try_from(year).map(i64::from).map_err(|_| {
-        SqlError::new(
-            SqlState::DATETIME_VALUE_OUT_OF_RANGE,
-            "value for \"Y,YYY\" in source string is out of range",
-        )
-    })
+    let year = thousands.checked_mul(1_000).and_then(|year| year.checked_add(years)).ok_or_else(invalid)?;
+    i32::try_from(year)
+        .map(i64::from)
+        .map_err(|_| SqlError::new(SqlState::DATETIME_VALUE_OUT_OF_RANGE, "value for \"Y,YYY\" in source string is out of range"))
 }
 
 /// Keeps the conventions apart.

@@ -100,14 +100,7 @@ struct Date {
 impl Date {
     fn set(&mut self, day: i64) {
         let date = calendar::civil(day);
-        *self = Self {
-            year: date.year,
-            month: date.month,
-            day: date.day,
-            year_given: true,
-            month_given: true,
-            day_given: true,
-        };
+        *self = Self { year: date.year, month: date.month, day: date.day, year_given: true, month_given: true, day_given: true };
     }
 
     fn is_valid(&self) -> bool {
@@ -123,10 +116,7 @@ fn format_error(message: impl Into<String>) -> SqlError {
 }
 
 fn field_out_of_range(text: &str) -> SqlError {
-    SqlError::new(
-        SqlState::DATETIME_FIELD_OVERFLOW,
-        format!("date/time field value out of range: \"{text}\""),
-    )
+    SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("date/time field value out of range: \"{text}\""))
 }
 
 impl Found {
@@ -169,12 +159,8 @@ impl Found {
     pub(super) fn date(&self, text: &str) -> Outcome<i32> {
         // The time is checked although it is not used.
         let (day, _) = self.resolve(text)?;
-        calendar::date(Some(day)).map_err(|_| {
-            SqlError::new(
-                SqlState::DATETIME_VALUE_OUT_OF_RANGE,
-                format!("date out of range: \"{text}\""),
-            )
-        })
+        calendar::date(Some(day))
+            .map_err(|_| SqlError::new(SqlState::DATETIME_VALUE_OUT_OF_RANGE, format!("date out of range: \"{text}\"")))
     }
 
     /// `to_timestamp`
@@ -208,10 +194,7 @@ impl Found {
         let date = self.calendar()?;
         let micros = self.milliseconds.0 * 1_000 + self.microseconds.0;
         let zone_fits = self.zone(text);
-        let time = (0..24).contains(&hour)
-            && (0..60).contains(&minute)
-            && (0..60).contains(&second)
-            && (0..SECOND).contains(&micros);
+        let time = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second) && (0..SECOND).contains(&micros);
         if !date.is_valid() || !time {
             return Err(field_out_of_range(text));
         }
@@ -228,10 +211,8 @@ impl Found {
         let (minute, second) = (or(self.minute, total % 3_600 / 60), or(self.second, total % 60));
         if self.twelve_hours {
             if !(1..=12).contains(&hour) {
-                return Err(
-                    format_error(format!("hour \"{hour}\" is invalid for the 12-hour clock"))
-                        .hint("Use the 24-hour clock, or give an hour between 1 and 12."),
-                );
+                return Err(format_error(format!("hour \"{hour}\" is invalid for the 12-hour clock"))
+                    .hint("Use the 24-hour clock, or give an hour between 1 and 12."));
             }
             hour = hour % 12 + if self.afternoon.0 != 0 { 12 } else { 0 };
         }
@@ -244,13 +225,7 @@ impl Found {
         let century = if before { -self.century.0 } else { self.century.0 };
         if self.year.0 == 0 {
             // The first year of the century.
-            return (century != 0).then(|| {
-                if century >= 0 {
-                    (century - 1) * 100 + 1
-                } else {
-                    century * 100 + 1
-                }
-            });
+            return (century != 0).then(|| if century >= 0 { (century - 1) * 100 + 1 } else { century * 100 + 1 });
         }
         if century != 0 && self.year_digits <= 2 {
             let year = self.year.0 % 100;
@@ -268,14 +243,7 @@ impl Found {
     fn calendar(&self) -> Outcome<Date> {
         let iso = self.convention == Some(Convention::Iso);
         let year = self.year();
-        let mut date = Date {
-            year: year.unwrap_or(0),
-            month: 1,
-            day: 1,
-            year_given: year.is_some(),
-            month_given: false,
-            day_given: false,
-        };
+        let mut date = Date { year: year.unwrap_or(0), month: 1, day: 1, year_given: year.is_some(), month_given: false, day_given: false };
         if self.julian.0 != 0 {
             date.set(self.julian.0 - JULIAN_EPOCH);
         }
@@ -291,11 +259,7 @@ impl Found {
         } else if self.week.0 != 0 {
             day_of_year = (self.week.0 - 1) * 7 + 1;
         }
-        let day = if self.week_of_month.0 != 0 {
-            (self.week_of_month.0 - 1) * 7 + 1
-        } else {
-            self.day.0
-        };
+        let day = if self.week_of_month.0 != 0 { (self.week_of_month.0 - 1) * 7 + 1 } else { self.day.0 };
         if day != 0 {
             (date.day, date.day_given) = (day, true);
         }

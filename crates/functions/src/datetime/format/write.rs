@@ -22,11 +22,8 @@ pub(super) fn moment(template: &[Node], moment: &Moment, out: &mut Out) -> Outco
             Node::Literal(c) | Node::Separator(c) | Node::Space(c) => out.push(*c),
             Node::Field(field) => {
                 if moment.interval && !has_sense(field.keyword.item) {
-                    return Err(SqlError::new(
-                        SqlState::INVALID_DATETIME_FORMAT,
-                        "invalid format specification for an interval value",
-                    )
-                    .hint("Intervals are not tied to specific calendar dates."));
+                    return Err(SqlError::new(SqlState::INVALID_DATETIME_FORMAT, "invalid format specification for an interval value")
+                        .hint("Intervals are not tied to specific calendar dates."));
                 }
                 write_field(*field, moment, out)?;
             }
@@ -60,29 +57,16 @@ fn write_field(field: Field, at: &Moment, out: &mut Out) -> Outcome<()> {
         Item::Meridiem { dots } => meridiem(at.hour.rem_euclid(24) >= 12 && at.hour >= 0, dots, case, out),
         Item::Era { dots } => era(at.year <= 0, dots, case, out),
         Item::MonthName => name(MONTHS.get(index(at.month - 1)).copied(), field, NAME_WIDTH, out),
-        Item::MonthAbbreviation => name(
-            MONTHS.get(index(at.month - 1)).and_then(|name| name.get(..3)),
-            field,
-            0,
-            out,
-        ),
+        Item::MonthAbbreviation => name(MONTHS.get(index(at.month - 1)).and_then(|name| name.get(..3)), field, 0, out),
         Item::DayName => name(DAYS.get(index(at.weekday)).copied(), field, NAME_WIDTH, out),
-        Item::DayAbbreviation => name(
-            DAYS.get(index(at.weekday)).and_then(|name| name.get(..3)),
-            field,
-            0,
-            out,
-        ),
+        Item::DayAbbreviation => name(DAYS.get(index(at.weekday)).and_then(|name| name.get(..3)), field, 0, out),
         Item::RomanMonth => name(roman(at), field, ROMAN_WIDTH, out),
         Item::ZoneName => push_case(&at.zone, if case == Case::Lower { case } else { Case::Capital }, out),
         Item::ZoneHour => push(out, format_args!("{}{:02}", sign(at.offset), at.offset.abs() / 3_600))?,
         Item::ZoneMinute => push(out, format_args!("{:02}", at.offset.abs() % 3_600 / 60))?,
         Item::Offset => {
             let width = if field.fill { 0 } else { 2 };
-            push(
-                out,
-                format_args!("{}{:0width$}", sign(at.offset), at.offset.abs() / 3_600),
-            )?;
+            push(out, format_args!("{}{:0width$}", sign(at.offset), at.offset.abs() / 3_600))?;
             if at.offset % 3_600 != 0 {
                 push(out, format_args!(":{:02}", at.offset.abs() % 3_600 / 60))?;
             }
@@ -146,11 +130,7 @@ fn number(item: Item, at: &Moment) -> Option<(i64, usize)> {
                 year if year > 0 => (year - 1) / 100 + 1,
                 year => year / 100 - 1,
             };
-            if (-99..=99).contains(&century) {
-                padded(century, 2)
-            } else {
-                (century, 0)
-            }
+            if (-99..=99).contains(&century) { padded(century, 2) } else { (century, 0) }
         }
         Item::Julian => (day() + JULIAN_EPOCH, 0),
         Item::Year(digits) => year(at.year, digits),
@@ -173,9 +153,7 @@ fn sign(offset: i64) -> char {
 }
 
 fn push(out: &mut Out, text: std::fmt::Arguments<'_>) -> Outcome<()> {
-    out.text
-        .write_fmt(text)
-        .map_err(|_| internal("text could not be written"))
+    out.text.write_fmt(text).map_err(|_| internal("text could not be written"))
 }
 
 fn push_case(text: &str, case: Case, out: &mut Out) {

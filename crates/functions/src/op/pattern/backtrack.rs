@@ -16,9 +16,17 @@ type Rest<'r> = Option<&'r Task<'r>>;
 enum Todo {
     Node(Id),
     /// More rounds of a repetition: its node, fewest and most of them, and where the round before began.
-    More { node: Id, least: usize, most: Option<usize>, began: usize },
+    More {
+        node: Id,
+        least: usize,
+        most: Option<usize>,
+        began: usize,
+    },
     /// The end of a group that began at a position.
-    Close { group: usize, began: usize },
+    Close {
+        group: usize,
+        began: usize,
+    },
 }
 
 struct Task<'r> {
@@ -75,15 +83,7 @@ fn go_on(search: &mut Search<'_>, at: usize, rest: Rest<'_>, spans: &mut Spans, 
     })
 }
 
-fn try_node(
-    search: &mut Search<'_>,
-    id: Id,
-    at: usize,
-    rest: Rest<'_>,
-    spans: &mut Spans,
-    best: &mut Best,
-    depth: usize,
-) -> Outcome<bool> {
+fn try_node(search: &mut Search<'_>, id: Id, at: usize, rest: Rest<'_>, spans: &mut Spans, best: &mut Best, depth: usize) -> Outcome<bool> {
     let tree = search.tree;
     let depth = depth + 1;
     match &tree.nodes[id] {

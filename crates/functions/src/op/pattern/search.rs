@@ -60,16 +60,17 @@ fn positions(ends: &Ends) -> impl DoubleEndedIterator<Item = usize> {
 }
 
 fn in_set(ranges: &[(char, char)], c: char) -> bool {
-    ranges.binary_search_by(|(from, to)| {
-        if *to < c {
-            std::cmp::Ordering::Less
-        } else if *from > c {
-            std::cmp::Ordering::Greater
-        } else {
-            std::cmp::Ordering::Equal
-        }
-    })
-    .is_ok()
+    ranges
+        .binary_search_by(|(from, to)| {
+            if *to < c {
+                std::cmp::Ordering::Less
+            } else if *from > c {
+                std::cmp::Ordering::Greater
+            } else {
+                std::cmp::Ordering::Equal
+            }
+        })
+        .is_ok()
 }
 
 impl<'a> Search<'a> {
@@ -118,10 +119,18 @@ impl<'a> Search<'a> {
         Ok(match &tree.nodes[id] {
             Node::Empty => here(true),
             Node::Literal(characters) => {
-                if self.text[from..].starts_with(characters) { vec![(from + characters.len(), from + characters.len())] } else { vec![] }
+                if self.text[from..].starts_with(characters) {
+                    vec![(from + characters.len(), from + characters.len())]
+                } else {
+                    vec![]
+                }
             }
             Node::Set(_) => {
-                if self.single(id, from) == Some(true) { vec![(from + 1, from + 1)] } else { vec![] }
+                if self.single(id, from) == Some(true) {
+                    vec![(from + 1, from + 1)]
+                } else {
+                    vec![]
+                }
             }
             Node::Look(look) => here(looks(self.text, *look, from)),
             Node::Around { ahead, negated, node } => here(self.around(*ahead, *node, from)? != *negated),

@@ -25,11 +25,19 @@ pub(super) enum Node {
     Set(Vec<(char, char)>),
     Look(Look),
     /// A look at what follows or precedes; `negated`: it must not match.
-    Around { ahead: bool, negated: bool, node: Id },
+    Around {
+        ahead: bool,
+        negated: bool,
+        node: Id,
+    },
     Back(usize),
     Concat(Vec<Id>),
     Either(Vec<Id>),
-    Repeat { least: usize, most: Option<usize>, node: Id },
+    Repeat {
+        least: usize,
+        most: Option<usize>,
+        node: Id,
+    },
     Group(usize, Id),
 }
 

@@ -257,12 +257,17 @@ impl Picture {
                 self.bracket = true;
             }
             Word::Exponent => {
-                let mixed = self.blank || self.fill || self.sign != SignPlace::None || self.bracket || self.minus || self.plus
-                    || self.roman || self.shifted;
+                let mixed = self.blank
+                    || self.fill
+                    || self.sign != SignPlace::None
+                    || self.bracket
+                    || self.minus
+                    || self.plus
+                    || self.roman
+                    || self.shifted;
                 if mixed {
-                    return Err(syntax("\"EEEE\" is incompatible with other formats").detail(
-                        "\"EEEE\" may only be used together with digit and decimal point patterns.",
-                    ));
+                    return Err(syntax("\"EEEE\" is incompatible with other formats")
+                        .detail("\"EEEE\" may only be used together with digit and decimal point patterns."));
                 }
                 self.exponent = true;
             }

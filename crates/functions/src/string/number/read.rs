@@ -143,7 +143,9 @@ impl Reader<'_> {
                 self.sign = sign;
                 self.skip();
             }
-        } else if !read && !self.picture.plus && !self.picture.minus
+        } else if !read
+            && !self.picture.plus
+            && !self.picture.minus
             && let Some(sign @ ('-' | '+')) = self.peek()
         {
             self.sign = sign;

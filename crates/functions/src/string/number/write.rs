@@ -34,11 +34,7 @@ struct Writer<'a> {
 pub(super) fn write(picture: &Picture, digits: &str, negative: bool, blanks: usize, post: usize, out: &mut Out) {
     let separate = picture.plus || picture.minus;
     let bracket = picture.bracket && (negative || !picture.fill || separate);
-    let sign_written = if separate {
-        !picture.plus || picture.minus
-    } else {
-        !negative && picture.fill && picture.sign == SignPlace::None
-    };
+    let sign_written = if separate { !picture.plus || picture.minus } else { !negative && picture.fill && picture.sign == SignPlace::None };
     let pre = picture.pre + picture.shift;
     let mut sign = picture.sign;
     if !separate && sign == SignPlace::Before && pre == picture.digits_before_sign {

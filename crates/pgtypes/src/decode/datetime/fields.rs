@@ -3,12 +3,11 @@
 //! The decisions are PostgreSQL's (`DecodeDateTime`): `20240310`, `March 10, 2024`, `10-Mar-2024`, `2024.070`,
 //! `J2460380`, `20240310T134500+09`, `13:45 PM` and so on read as they do there.
 
+use super::Fault;
 use super::token::{Shape, Token, tokens};
 use super::words::{self, Word};
-use super::Fault;
 use crate::calendar::{
-    MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, UNIX_EPOCH_JULIAN, days_from_civil,
-    days_in_month,
+    MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, UNIX_EPOCH_JULIAN, days_from_civil, days_in_month,
 };
 use crate::settings::DateOrder;
 use crate::timezone::TimeZone;
@@ -251,9 +250,7 @@ impl Reader {
         match point {
             Some(_) if self.seen & DATE == 0 && !self.time_only => self.date_fields(text),
             Some(at) if at > 2 => self.run_together(text, self.seen | if self.time_only { DATE } else { 0 }),
-            None if text.len() >= 6 && (!self.has_date() || self.seen & TIME == 0) => {
-                self.run_together(text, self.seen)
-            }
+            None if text.len() >= 6 && (!self.has_date() || self.seen & TIME == 0) => self.run_together(text, self.seen),
             _ => self.number(text, self.text_month),
         }
     }
@@ -366,12 +363,7 @@ impl Reader {
         self.hour * MICROS_PER_HOUR + self.minute * MICROS_PER_MINUTE + self.second * MICROS_PER_SECOND + self.micros
     }
 
-    fn word(
-        &mut self,
-        text: &str,
-        next: Option<Shape>,
-        announced: &mut Option<Announced>,
-    ) -> Result<u16, Fault> {
+    fn word(&mut self, text: &str, next: Option<Shape>, announced: &mut Option<Announced>) -> Result<u16, Fault> {
         if let Some(zone) = TimeZone::from_abbreviation(text) {
             self.zone = Some(match zone.fixed_offset() {
                 Some(seconds) => Zone::Fixed(seconds),

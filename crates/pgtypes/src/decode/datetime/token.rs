@@ -146,8 +146,6 @@ fn letters_first(cursor: &mut Cursor<'_>) -> Shape {
     if !goes_on {
         return Shape::Word;
     }
-    cursor.take_while(|byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'/' | b'_' | b'.' | b':')
-    });
+    cursor.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'/' | b'_' | b'.' | b':'));
     Shape::Date
 }

@@ -49,8 +49,8 @@ pub(super) fn find(word: &str) -> Option<Word> {
         "oct" | "october" => Word::Month(10),
         "nov" | "november" => Word::Month(11),
         "dec" | "december" => Word::Month(12),
-        "sun" | "sunday" | "mon" | "monday" | "tue" | "tues" | "tuesday" | "wed" | "weds" | "wednesday" | "thu"
-        | "thur" | "thurs" | "thursday" | "fri" | "friday" | "sat" | "saturday" => Word::Weekday,
+        "sun" | "sunday" | "mon" | "monday" | "tue" | "tues" | "tuesday" | "wed" | "weds" | "wednesday" | "thu" | "thur" | "thurs"
+        | "thursday" | "fri" | "friday" | "sat" | "saturday" => Word::Weekday,
         "am" => Word::Am,
         "pm" => Word::Pm,
         "ad" => Word::Ad,
@@ -63,8 +63,9 @@ pub(super) fn find(word: &str) -> Option<Word> {
         "dst" => Word::SummerTime,
         "j" | "jd" | "julian" => Word::Julian,
         "t" => Word::Time,
-        "now" | "today" | "tomorrow" | "yesterday" | "d" | "dow" | "doy" | "h" | "isodow" | "isoyear" | "m" | "mm"
-        | "s" | "y" => Word::Refused,
+        "now" | "today" | "tomorrow" | "yesterday" | "d" | "dow" | "doy" | "h" | "isodow" | "isoyear" | "m" | "mm" | "s" | "y" => {
+            Word::Refused
+        }
         _ => return None,
     })
 }

@@ -55,11 +55,7 @@ fn a_damaged_table_file_is_named() -> Result<()> {
         let mut client = server.client()?;
         let (state, text) = refused(&mut client, "SELECT count(*), max(note) FROM bad WHERE id > 7")?;
         ensure!(state == "XX001" || state == "58P01", "{what}: {state} {text}");
-        ensure!(
-            text.contains(&name(&file)),
-            "{what}: the error does not name {}: {text}",
-            name(&file)
-        );
+        ensure!(text.contains(&name(&file)), "{what}: the error does not name {}: {text}", name(&file));
         ensure!(client.value("SELECT sum(id) FROM good")? == "500500", "{what}");
     }
     std::fs::remove_file(&file)?;
@@ -67,10 +63,7 @@ fn a_damaged_table_file_is_named() -> Result<()> {
     server.start_again()?;
     let mut client = server.client()?;
     let (state, text) = refused(&mut client, "SELECT max(note) FROM bad")?;
-    ensure!(
-        (state == "58P01" || state == "XX001") && text.contains(&name(&file)),
-        "{state} {text}"
-    );
+    ensure!((state == "58P01" || state == "XX001") && text.contains(&name(&file)), "{state} {text}");
     std::fs::write(&file, &bytes)?;
     ensure!(client.value("SELECT count(*) FROM bad")? == "50000");
     flipped_bits(&mut server, &file, &bytes)
@@ -118,49 +111,18 @@ fn copy_refuses_what_it_may_not_read_or_cannot() -> Result<()> {
     std::fs::write(root.path().join("half.parquet"), &good[..good.len() / 2])?;
     std::fs::write(root.path().join("text.parquet"), "id,note\n1,one\n")?;
     std::fs::write(root.path().join("broken.csv"), "1,one\ntwo,2\n")?;
-    std::fs::write(
-        root.path().join("broken.json"),
-        "{\"id\": 1, \"note\": \"one\"}\n{\"id\": }\n",
-    )?;
+    std::fs::write(root.path().join("broken.json"), "{\"id\": 1, \"note\": \"one\"}\n{\"id\": }\n")?;
     std::os::unix::fs::symlink("/etc/passwd", root.path().join("link.csv"))?;
     for (statement, state, part) in [
-        (
-            format!("COPY t FROM '{}' (FORMAT parquet)", path("half.parquet")),
-            "22P04",
-            "half.parquet",
-        ),
-        (
-            format!("COPY t FROM '{}' (FORMAT parquet)", path("text.parquet")),
-            "22P04",
-            "text.parquet",
-        ),
-        (
-            format!("COPY t FROM '{}' (FORMAT parquet)", path("none.parquet")),
-            "58P01",
-            "none.parquet",
-        ),
-        (
-            format!("COPY t FROM '{}' (FORMAT csv)", path("broken.csv")),
-            "22P02",
-            "COPY t, line 2, column id: \"two\"",
-        ),
-        (
-            format!("COPY t FROM '{}' (FORMAT json)", path("broken.json")),
-            "22P04",
-            "line 2",
-        ),
+        (format!("COPY t FROM '{}' (FORMAT parquet)", path("half.parquet")), "22P04", "half.parquet"),
+        (format!("COPY t FROM '{}' (FORMAT parquet)", path("text.parquet")), "22P04", "text.parquet"),
+        (format!("COPY t FROM '{}' (FORMAT parquet)", path("none.parquet")), "58P01", "none.parquet"),
+        (format!("COPY t FROM '{}' (FORMAT csv)", path("broken.csv")), "22P02", "COPY t, line 2, column id: \"two\""),
+        (format!("COPY t FROM '{}' (FORMAT json)", path("broken.json")), "22P04", "line 2"),
         ("COPY t FROM '/etc/passwd' (FORMAT csv)".to_owned(), "42501", ""),
         (format!("COPY t FROM '{}' (FORMAT csv)", path("link.csv")), "42501", ""),
-        (
-            format!("COPY t FROM '{}/../../etc/passwd' (FORMAT csv)", root.path().display()),
-            "42501",
-            "",
-        ),
-        (
-            format!("COPY t TO '{}/../out.csv' (FORMAT csv)", root.path().display()),
-            "42501",
-            "",
-        ),
+        (format!("COPY t FROM '{}/../../etc/passwd' (FORMAT csv)", root.path().display()), "42501", ""),
+        (format!("COPY t TO '{}/../out.csv' (FORMAT csv)", root.path().display()), "42501", ""),
         ("COPY t FROM 'relative.csv' (FORMAT csv)".to_owned(), "58P01", ""),
         ("COPY t FROM PROGRAM 'id'".to_owned(), "0A000", ""),
     ] {
@@ -174,10 +136,7 @@ fn copy_refuses_what_it_may_not_read_or_cannot() -> Result<()> {
     let closed = TestServer::start()?;
     let mut client = closed.client()?;
     client.simple("CREATE TABLE t (id integer)")?;
-    let (state, text) = refused(
-        &mut client,
-        &format!("COPY t FROM '{}' (FORMAT parquet)", path("good.parquet")),
-    )?;
+    let (state, text) = refused(&mut client, &format!("COPY t FROM '{}' (FORMAT parquet)", path("good.parquet")))?;
     ensure!(state == "42501", "{state} {text}");
     Ok(())
 }

@@ -55,44 +55,21 @@ fn start_up_packets_that_are_wrong() -> Result<()> {
     ];
     for bytes in silent {
         let answer = answer(dsn, &bytes)?;
-        ensure!(
-            answer.is_empty() || answer[0] == b'E',
-            "{bytes:?} was answered with {answer:?}"
-        );
+        ensure!(answer.is_empty() || answer[0] == b'E', "{bytes:?} was answered with {answer:?}");
     }
     let told = [
-        (
-            packet(8, &131_072_u32.to_be_bytes()),
-            "unsupported frontend protocol 2.0",
-        ),
-        (
-            packet(8, &0xffff_ffff_u32.to_be_bytes()),
-            "unsupported frontend protocol 65535.65535",
-        ),
-        (
-            packet(20, &[&version, b"user\0kura\0\0\0".as_slice()].concat()),
-            "invalid startup packet layout",
-        ),
-        (
-            message::startup(&[("database", "kura")]),
-            "no PostgreSQL user name specified in startup packet",
-        ),
+        (packet(8, &131_072_u32.to_be_bytes()), "unsupported frontend protocol 2.0"),
+        (packet(8, &0xffff_ffff_u32.to_be_bytes()), "unsupported frontend protocol 65535.65535"),
+        (packet(20, &[&version, b"user\0kura\0\0\0".as_slice()].concat()), "invalid startup packet layout"),
+        (message::startup(&[("database", "kura")]), "no PostgreSQL user name specified in startup packet"),
     ];
     for (bytes, text) in told {
         let answer = answer(dsn, &bytes)?;
         let shown = String::from_utf8_lossy(&answer);
-        ensure!(
-            answer.first() == Some(&b'E') && shown.contains(text),
-            "{bytes:?} was answered with {shown:?}"
-        );
+        ensure!(answer.first() == Some(&b'E') && shown.contains(text), "{bytes:?} was answered with {shown:?}");
     }
-    let many: Vec<(String, String)> = (0..2_000)
-        .map(|number| (format!("name{number}"), "value".to_owned()))
-        .collect();
-    let many: Vec<(&str, &str)> = many
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let many: Vec<(String, String)> = (0..2_000).map(|number| (format!("name{number}"), "value".to_owned())).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     ensure!(Client::connect_with(dsn, &many).is_err());
     // A request for TLS, then nothing sensible.
     let bytes = [message::ssl_request(), Random::new(1).bytes(300)].concat();
@@ -114,10 +91,7 @@ fn logins_that_are_wrong() -> Result<()> {
         }
     };
     let unknown = login(&|dsn| dsn.database = "nothing".to_owned());
-    assert_eq!(
-        unknown.lines().next(),
-        Some("3D000 FATAL: database \"nothing\" does not exist")
-    );
+    assert_eq!(unknown.lines().next(), Some("3D000 FATAL: database \"nothing\" does not exist"));
     if subject.is_kura() {
         // Nobody learns from the answer whether a role exists.
         let wrong = |user: &str| format!("28P01 FATAL: password authentication failed for user \"{user}\"");
@@ -126,13 +100,7 @@ fn logins_that_are_wrong() -> Result<()> {
         assert_eq!(login(&|dsn| dsn.user = "nobody".to_owned()), wrong("nobody"));
     }
     let setting = Client::connect_with(&subject.dsn, &[("no_such_setting", "1")]);
-    assert_eq!(
-        setting
-            .err()
-            .and_then(|error| error.sqlstate().map(str::to_owned))
-            .as_deref(),
-        Some("42704")
-    );
+    assert_eq!(setting.err().and_then(|error| error.sqlstate().map(str::to_owned)).as_deref(), Some("42704"));
     subject.ends_well()
 }
 
@@ -170,137 +138,29 @@ fn messages_that_are_refused() -> Result<()> {
     let sync = message::sync;
     let value: &[Option<&[u8]>] = &[Some(b"1")];
     let cases: Vec<(&str, &str, Vec<Vec<u8>>)> = vec![
-        (
-            "08P01",
-            "a query without an end",
-            vec![message::message(b'Q', b"SELECT 1")],
-        ),
-        (
-            "08P01",
-            "a query with a NUL",
-            vec![message::message(b'Q', b"SELECT 'a\0b'\0")],
-        ),
-        (
-            "22021",
-            "a query that is not UTF-8",
-            vec![message::message(b'Q', b"SELECT '\xff\xfe'\0")],
-        ),
-        (
-            "08P01",
-            "a Parse that claims parameters",
-            vec![message::message(b'P', b"\0SELECT 1\0\x7f\xff"), sync()],
-        ),
-        (
-            "42601",
-            "two statements in a Parse",
-            vec![message::parse("", "SELECT 1; SELECT 2", &[]), sync()],
-        ),
-        (
-            "42601",
-            "a syntax error",
-            vec![message::parse("", "SELEC 1", &[]), sync()],
-        ),
-        (
-            "26000",
-            "Bind to no statement",
-            vec![message::bind("", "none", &[], &[], &[]), sync()],
-        ),
-        (
-            "08P01",
-            "too few parameters",
-            vec![one(), message::bind("", "", &[], &[], &[]), sync()],
-        ),
-        (
-            "08P01",
-            "too many parameters",
-            vec![
-                one(),
-                message::bind("", "", &[], &[Some(b"1"), Some(b"2")], &[]),
-                sync(),
-            ],
-        ),
-        (
-            "08P01",
-            "more formats than parameters",
-            vec![one(), message::bind("", "", &[0, 0, 0], value, &[]), sync()],
-        ),
-        (
-            "08P01",
-            "more formats than columns",
-            vec![one(), message::bind("", "", &[], value, &[0, 0, 0]), sync()],
-        ),
-        (
-            "22023",
-            "an unknown parameter format",
-            vec![one(), message::bind("", "", &[7], value, &[]), sync()],
-        ),
-        (
-            "22P02",
-            "a parameter that is no number",
-            vec![one(), message::bind("", "", &[], &[Some(b"x")], &[]), sync()],
-        ),
-        (
-            "08P01",
-            "a binary parameter too short",
-            vec![one(), message::bind("", "", &[1], &[Some(b"\0\0")], &[]), sync()],
-        ),
-        (
-            "22P03",
-            "a binary parameter too long",
-            vec![
-                one(),
-                message::bind("", "", &[1], &[Some(b"\0\0\0\x01\0")], &[]),
-                sync(),
-            ],
-        ),
-        (
-            "08P01",
-            "a value longer than the message",
-            vec![
-                one(),
-                message::message(b'B', b"\0\0\0\0\0\x01\x7f\xff\xff\xff1\0\0"),
-                sync(),
-            ],
-        ),
-        (
-            "08P01",
-            "a value of negative length",
-            vec![
-                one(),
-                message::message(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xf01\0\0"),
-                sync(),
-            ],
-        ),
-        (
-            "34000",
-            "Execute of no portal",
-            vec![message::execute("none", 0), sync()],
-        ),
-        (
-            "34000",
-            "Describe of no portal",
-            vec![message::describe(b'P', "none"), sync()],
-        ),
-        (
-            "26000",
-            "Describe of no statement",
-            vec![message::describe(b'S', "none"), sync()],
-        ),
-        (
-            "08P01",
-            "Describe of something else",
-            vec![message::describe(b'X', "none"), sync()],
-        ),
-        (
-            "08P01",
-            "Close of something else",
-            vec![message::close(b'X', "none"), sync()],
-        ),
-        (
-            "08P01",
-            "Execute without a row limit",
-            vec![message::message(b'E', b"\0"), sync()],
-        ),
+        ("08P01", "a query without an end", vec![message::message(b'Q', b"SELECT 1")]),
+        ("08P01", "a query with a NUL", vec![message::message(b'Q', b"SELECT 'a\0b'\0")]),
+        ("22021", "a query that is not UTF-8", vec![message::message(b'Q', b"SELECT '\xff\xfe'\0")]),
+        ("08P01", "a Parse that claims parameters", vec![message::message(b'P', b"\0SELECT 1\0\x7f\xff"), sync()]),
+        ("42601", "two statements in a Parse", vec![message::parse("", "SELECT 1; SELECT 2", &[]), sync()]),
+        ("42601", "a syntax error", vec![message::parse("", "SELEC 1", &[]), sync()]),
+        ("26000", "Bind to no statement", vec![message::bind("", "none", &[], &[], &[]), sync()]),
+        ("08P01", "too few parameters", vec![one(), message::bind("", "", &[], &[], &[]), sync()]),
+        ("08P01", "too many parameters", vec![one(), message::bind("", "", &[], &[Some(b"1"), Some(b"2")], &[]), sync()]),
+        ("08P01", "more formats than parameters", vec![one(), message::bind("", "", &[0, 0, 0], value, &[]), sync()]),
+        ("08P01", "more formats than columns", vec![one(), message::bind("", "", &[], value, &[0, 0, 0]), sync()]),
+        ("22023", "an unknown parameter format", vec![one(), message::bind("", "", &[7], value, &[]), sync()]),
+        ("22P02", "a parameter that is no number", vec![one(), message::bind("", "", &[], &[Some(b"x")], &[]), sync()]),
+        ("08P01", "a binary parameter too short", vec![one(), message::bind("", "", &[1], &[Some(b"\0\0")], &[]), sync()]),
+        ("22P03", "a binary parameter too long", vec![one(), message::bind("", "", &[1], &[Some(b"\0\0\0\x01\0")], &[]), sync()]),
+        ("08P01", "a value longer than the message", vec![one(), message::message(b'B', b"\0\0\0\0\0\x01\x7f\xff\xff\xff1\0\0"), sync()]),
+        ("08P01", "a value of negative length", vec![one(), message::message(b'B', b"\0\0\0\0\0\x01\xff\xff\xff\xf01\0\0"), sync()]),
+        ("34000", "Execute of no portal", vec![message::execute("none", 0), sync()]),
+        ("34000", "Describe of no portal", vec![message::describe(b'P', "none"), sync()]),
+        ("26000", "Describe of no statement", vec![message::describe(b'S', "none"), sync()]),
+        ("08P01", "Describe of something else", vec![message::describe(b'X', "none"), sync()]),
+        ("08P01", "Close of something else", vec![message::close(b'X', "none"), sync()]),
+        ("08P01", "Execute without a row limit", vec![message::message(b'E', b"\0"), sync()]),
         // PostgreSQL answers this one with XX000.
         (
             if subject.is_kura() { "42704" } else { "XX000" },
@@ -332,15 +192,7 @@ fn names_are_taken_once(client: &mut Client) -> Result<()> {
     let error = refused(client, &[bind(), bind(), message::sync()])?;
     assert_eq!(error.field('C'), "42P03", "{error}");
     // Closing what does not exist is no error; a portal ends with its transaction.
-    client.send(
-        &[
-            message::close(b'S', "none"),
-            message::close(b'P', "none"),
-            bind(),
-            message::sync(),
-        ]
-        .concat(),
-    )?;
+    client.send(&[message::close(b'S', "none"), message::close(b'P', "none"), bind(), message::sync()].concat())?;
     client.until_ready()?;
     let error = refused(client, &[message::execute("p", 0), message::sync()])?;
     assert_eq!(error.field('C'), "34000", "{error}");
