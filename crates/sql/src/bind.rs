@@ -279,7 +279,7 @@ impl<'a> Binder<'a> {
             Ast::Session => Err(Error::new(SqlState::INTERNAL_ERROR, "a session command reached the binder")),
             Ast::Copy(copy) => self.copy(copy),
             Ast::CreateTable(table, extras) => self.create_table(table, extras),
-            Ast::Statement(statement) => match statement {
+            Ast::Statement(statement) => match &**statement {
                 Sql::Query(query) if query_is_select_into(query) => self.select_into(query),
                 Sql::Query(query) => Ok(Statement::Query(self.top_query(query)?)),
                 Sql::Explain { .. } => self.explain(statement),

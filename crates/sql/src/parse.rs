@@ -58,7 +58,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub(crate) enum Ast {
     /// Read by the grammar crate.
-    Statement(Statement),
+    Statement(Box<Statement>),
     /// CREATE TABLE, with the parts of it that the grammar crate does not read.
     CreateTable(Box<CreateTable>, TableExtras),
     /// COPY.
@@ -226,7 +226,7 @@ fn parse_tokens(own: &Arc<str>, offset: usize, tokens: &[TokenWithSpan]) -> Resu
         }
         other => {
             let kind = if returns_rows(&other) { Kind::Query } else { Kind::Utility };
-            (kind, Ast::Statement(other))
+            (kind, Ast::Statement(Box::new(other)))
         }
     })
 }

@@ -10,12 +10,12 @@ use datafusion::sql::sqlparser::ast::{
 use kura_functions::{Aggregate, aggregate_functions};
 use kura_pgtypes::{PgType, SqlState};
 
+use super::Binder;
 use super::expression::{At, Clause};
 use super::function::{Shape, choose_shape, missing, positional};
 use super::group::List;
 use super::order::direction;
 use super::typed::Typed;
-use super::{Binder, group};
 use crate::{Error, Result};
 
 /// An aggregate call with its arguments bound, before it is put into a plan.
@@ -163,7 +163,7 @@ impl Binder<'_> {
             return Err(Error::new(SqlState::TOO_MANY_ARGUMENTS, "GROUPING must have between 1 and 31 arguments"));
         }
         let call = datafusion::functions_aggregate::grouping::grouping_udaf().call(args);
-        self.collect(group::List::Aggregates, call, "grouping", PgType::INT4)
+        self.collect(List::Aggregates, call, "grouping", PgType::INT4)
     }
 }
 

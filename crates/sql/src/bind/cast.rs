@@ -243,15 +243,15 @@ impl Binder<'_> {
             }
         };
         // Constants are converted now: errors carry the place, and scans can be pruned by the value.
-        if let Expr::ScalarFunction(call) = &converted {
-            if call.args.iter().all(|a| matches!(a, Expr::Literal(..))) {
-                return Ok(Typed::new(lit(super::constant::evaluate(&converted)?), to));
-            }
+        if let Expr::ScalarFunction(call) = &converted
+            && call.args.iter().all(|a| matches!(a, Expr::Literal(..)))
+        {
+            return Ok(Typed::new(lit(super::constant::evaluate(&converted)?), to));
         }
-        if let Expr::Cast(cast) = &converted {
-            if let Expr::Literal(literal, _) = &*cast.expr {
-                return Ok(Typed::new(lit(literal.cast_to(&to.arrow())?), to));
-            }
+        if let Expr::Cast(cast) = &converted
+            && let Expr::Literal(literal, _) = &*cast.expr
+        {
+            return Ok(Typed::new(lit(literal.cast_to(&to.arrow())?), to));
         }
         Ok(Typed::new(converted, to))
     }
@@ -296,7 +296,7 @@ fn widens(from: PgType, to: PgType) -> bool {
             let ((whole, scale), (room, fraction)) = (digits(from), digits(to));
             room >= whole && fraction >= scale
         }
-        _ => (is_integer(from) && is_oid(to) && from != PgType::INT2) && false,
+        _ => false,
     }
 }
 

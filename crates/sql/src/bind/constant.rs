@@ -33,7 +33,7 @@ pub(crate) fn is_constant(expr: &Expr) -> bool {
     use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
     let mut constant = !expr.is_volatile();
     // The closure never fails.
-    let _ = expr.apply(|node| {
+    let _unused = expr.apply(|node| {
         constant &= !matches!(
             node,
             Expr::Column(_)

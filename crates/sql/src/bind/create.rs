@@ -27,10 +27,10 @@ impl Binder<'_> {
         let (SchemaName::Simple(name) | SchemaName::NamedAuthorization(name, _)) = schema_name else {
             return Err(Error::unsupported("CREATE SCHEMA AUTHORIZATION is not supported yet").hint("Name the schema."));
         };
-        if let SchemaName::NamedAuthorization(_, owner) = schema_name {
-            if folded(owner) != self.context.role.name {
-                return Err(Error::unsupported("CREATE SCHEMA AUTHORIZATION for another role is not supported yet"));
-            }
+        if let SchemaName::NamedAuthorization(_, owner) = schema_name
+            && folded(owner) != self.context.role.name
+        {
+            return Err(Error::unsupported("CREATE SCHEMA AUTHORIZATION for another role is not supported yet"));
         }
         let parts = super::object::parts(name)?;
         let (_, name) = self.qualified(&parts)?;

@@ -34,12 +34,9 @@ impl Binder<'_> {
         for name in names {
             let parts = super::object::parts(name)?;
             let position = parts.first().and_then(position_of);
-            let relation = match self.lookup_relation(&parts)? {
-                Some(relation) => relation,
-                None => {
-                    self.absent(&parts, kind, if_exists).map_err(|error| error.at(position))?;
-                    continue;
-                }
+            let Some(relation) = self.lookup_relation(&parts)? else {
+                self.absent(&parts, kind, if_exists).map_err(|error| error.at(position))?;
+                continue;
             };
             match (&relation, want_tables) {
                 (Relation::View(view), true) => {

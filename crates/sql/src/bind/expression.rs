@@ -170,18 +170,19 @@ impl Binder<'_> {
             return Ok(Typed::new(super::subquery::outer_column(&column.column, column.ty), column.ty));
         }
         if let [name] = parts {
-            if name.quote_style.is_none() {
-                if let Some(typed) = self.keyword_function(&name.value, at)? {
-                    return Ok(typed);
-                }
+            if name.quote_style.is_none()
+                && let Some(typed) = self.keyword_function(&name.value, at)?
+            {
+                return Ok(typed);
             }
             // A relation's name alone means its whole row in PostgreSQL; that of json_array_elements is its value.
             let relation = folded(name);
             let mut own = at.env.scope.columns.iter().filter(|c| c.relation.as_deref() == Some(&relation));
-            if let (Some(column), None) = (own.next(), own.next()) {
-                if column.name == "value" && column.origin.is_none() {
-                    return Ok(Typed::new(Expr::Column(column.column.clone()), column.ty));
-                }
+            if let (Some(column), None) = (own.next(), own.next())
+                && column.name == "value"
+                && column.origin.is_none()
+            {
+                return Ok(Typed::new(Expr::Column(column.column.clone()), column.ty));
             }
             if at.env.scope.has_relation(&folded(name)) {
                 return Err(

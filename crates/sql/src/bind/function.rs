@@ -323,12 +323,12 @@ pub(crate) fn choose_shape(shapes: &[Shape<'_>], types: &[PgType]) -> Result<usi
         return left.first().copied().ok_or(false);
     }
     // Binary operators with one unknown side: the other side's type first.
-    if let [a, b] = types {
-        if (*a == PgType::UNKNOWN) != (*b == PgType::UNKNOWN) {
-            let known = if *a == PgType::UNKNOWN { *b } else { *a };
-            if let Some(hit) = left.iter().copied().find(|i| exact(at(*i, 0), known) && exact(at(*i, 1), known)) {
-                return Ok(hit);
-            }
+    if let [a, b] = types
+        && (*a == PgType::UNKNOWN) != (*b == PgType::UNKNOWN)
+    {
+        let known = if *a == PgType::UNKNOWN { *b } else { *a };
+        if let Some(hit) = left.iter().copied().find(|i| exact(at(*i, 0), known) && exact(at(*i, 1), known)) {
+            return Ok(hit);
         }
     }
     keep_best(&mut left, |i| types.iter().enumerate().filter(|(n, ty)| exact(at(i, *n), **ty)).count());
@@ -350,12 +350,12 @@ pub(crate) fn choose_shape(shapes: &[Shape<'_>], types: &[PgType]) -> Result<usi
     }
     // Unknown arguments are taken for the type of the known ones, when those are all of one type.
     let mut known = types.iter().filter(|ty| **ty != PgType::UNKNOWN);
-    if let Some(first) = known.next() {
-        if known.all(|ty| same(*ty, *first)) {
-            let hits: Vec<usize> = left.iter().copied().filter(|i| (0..types.len()).all(|n| accepts(at(*i, n), *first))).collect();
-            if let [one] = hits.as_slice() {
-                return Ok(*one);
-            }
+    if let Some(first) = known.next()
+        && known.all(|ty| same(*ty, *first))
+    {
+        let hits: Vec<usize> = left.iter().copied().filter(|i| (0..types.len()).all(|n| accepts(at(*i, n), *first))).collect();
+        if let [one] = hits.as_slice() {
+            return Ok(*one);
         }
     }
     Err(true)

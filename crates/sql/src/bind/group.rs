@@ -94,24 +94,25 @@ pub(crate) fn over_groups(expr: Expr, groups: &[(Expr, Column)], aggregates: &[C
         if let Some((_, column)) = groups.iter().find(|(group, _)| *group == node) {
             return Ok(Transformed::new(Expr::Column(column.clone()), true, TreeNodeRecursion::Jump));
         }
-        if let Expr::Column(column) = &node {
-            if !aggregates.contains(column) && ungrouped.is_none() {
-                ungrouped = Some(column.clone());
-            }
+        if let Expr::Column(column) = &node
+            && !aggregates.contains(column)
+            && ungrouped.is_none()
+        {
+            ungrouped = Some(column.clone());
         }
         Ok(Transformed::no(node))
     })?;
-    if let Some(column) = ungrouped {
-        if let Some(found) = scope.columns.iter().find(|c| c.column == column) {
-            let name = match &found.relation {
-                Some(relation) => format!("{relation}.{}", found.name),
-                None => found.name.clone(),
-            };
-            return Err(Error::new(
-                SqlState::GROUPING_ERROR,
-                format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function"),
-            ));
-        }
+    if let Some(column) = ungrouped
+        && let Some(found) = scope.columns.iter().find(|c| c.column == column)
+    {
+        let name = match &found.relation {
+            Some(relation) => format!("{relation}.{}", found.name),
+            None => found.name.clone(),
+        };
+        return Err(Error::new(
+            SqlState::GROUPING_ERROR,
+            format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function"),
+        ));
     }
     Ok(rewritten.data)
 }
@@ -151,12 +152,12 @@ fn subquery_over_groups(
 pub(crate) fn mentions(expr: &Expr, columns: &[Column]) -> bool {
     let mut found = false;
     // The closure never fails.
-    let _ = expr.apply(|node| {
-        if let Expr::Column(column) = node {
-            if columns.contains(column) {
-                found = true;
-                return Ok(TreeNodeRecursion::Stop);
-            }
+    let _unused = expr.apply(|node| {
+        if let Expr::Column(column) = node
+            && columns.contains(column)
+        {
+            found = true;
+            return Ok(TreeNodeRecursion::Stop);
         }
         Ok(TreeNodeRecursion::Continue)
     });

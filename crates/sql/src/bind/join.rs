@@ -173,10 +173,10 @@ impl Binder<'_> {
             JoinType::Full => None,
             _ => Some(&merge.left),
         };
-        if let Some(side) = preserved {
-            if side.ty == ty {
-                return Ok(ScopeColumn { relation: None, name: merge.name.clone(), merged: false, ..side.clone() });
-            }
+        if let Some(side) = preserved
+            && side.ty == ty
+        {
+            return Ok(ScopeColumn { relation: None, name: merge.name.clone(), merged: false, ..side.clone() });
         }
         let value = |c: &ScopeColumn| self.coerce(Typed::new(Expr::Column(c.column.clone()), c.ty), ty);
         let expr = match preserved {

@@ -41,10 +41,10 @@ pub(crate) fn symbol(op: &BinaryOperator) -> String {
 
 impl Binder<'_> {
     pub(crate) fn binary(&self, left: &ast::Expr, op: &BinaryOperator, right: &ast::Expr, at: At<'_>) -> Result<Typed> {
-        if let BinaryOperator::PGCustomBinaryOperator(parts) = op {
-            if let Some(plain) = parts.last().and_then(|s| plain_operator(s)) {
-                return self.binary(left, &plain, right, at);
-            }
+        if let BinaryOperator::PGCustomBinaryOperator(parts) = op
+            && let Some(plain) = parts.last().and_then(|s| plain_operator(s))
+        {
+            return self.binary(left, &plain, right, at);
         }
         if let (Some(operator), true) = (comparison(op), is_row(left) && is_row(right)) {
             return self.compare_rows(left, operator, right, at);
@@ -234,9 +234,7 @@ impl Binder<'_> {
         let Some(ScalarValue::List(list)) = self.constant(array)? else {
             return Ok(None);
         };
-        if datafusion::arrow::array::Array::is_null(list.as_ref(), 0)
-            || matches!(list.value_type(), datafusion::arrow::datatypes::DataType::List(_))
-        {
+        if arrow::array::Array::is_null(list.as_ref(), 0) || matches!(list.value_type(), arrow::datatypes::DataType::List(_)) {
             return Ok(None);
         }
         let values = list.value(0);

@@ -170,7 +170,7 @@ impl Binder<'_> {
         let number = self.fresh("rank");
         let rank = super::window::ranked(sort.clone()).alias(number.clone());
         let within = Expr::Column(datafusion::common::Column::new_unqualified(number))
-            .lt_eq(datafusion::logical_expr::cast(fetch, datafusion::arrow::datatypes::DataType::UInt64));
+            .lt_eq(datafusion::logical_expr::cast(fetch, arrow::datatypes::DataType::UInt64));
         let plan: LogicalPlan = LogicalPlanBuilder::from(input).window(vec![rank])?.filter(within)?.sort(sort)?.project(exprs)?.build()?;
         Ok(BoundQuery { plan, columns: query.columns })
     }

@@ -64,10 +64,10 @@ impl Binder<'_> {
             TableFactor::Table { name, alias, sample: None, version: None, .. } => self.named(name, alias.as_ref(), env)?,
             TableFactor::Derived { lateral, subquery, alias, .. } => {
                 let (plan, scope) = self.derived(*lateral, subquery, alias.as_ref(), left, env)?;
-                if let (true, LogicalPlan::Subquery(inner)) = (*lateral, &plan) {
-                    if let Some(lists) = self.computed(&inner.subquery, &scope)? {
-                        return Ok(Factor::Expand { lists, scope });
-                    }
+                if let (true, LogicalPlan::Subquery(inner)) = (*lateral, &plan)
+                    && let Some(lists) = self.computed(&inner.subquery, &scope)?
+                {
+                    return Ok(Factor::Expand { lists, scope });
                 }
                 return Ok(Factor::Relation(plan, scope));
             }
@@ -173,19 +173,19 @@ impl Binder<'_> {
     }
 
     fn relation_columns(&self, parts: &[Ident], env: &Env<'_>) -> Result<(LogicalPlan, Vec<QueryColumn>)> {
-        if let [name] = parts {
-            if let Some(cte) = env.cte(&folded(name)) {
-                cte.used.set(true);
-                return match &cte.body {
-                    CteBody::WorkTable { table } => table.scan(self),
-                    CteBody::Query { .. } => {
-                        let bound = self.cte_query(cte)?;
-                        let plan = self.exact_fields(bound.plan.clone(), &bound.columns)?;
-                        let columns = exact_columns(&plan, bound);
-                        Ok((plan, columns))
-                    }
-                };
-            }
+        if let [name] = parts
+            && let Some(cte) = env.cte(&folded(name))
+        {
+            cte.used.set(true);
+            return match &cte.body {
+                CteBody::WorkTable { table } => table.scan(self),
+                CteBody::Query { .. } => {
+                    let bound = self.cte_query(cte)?;
+                    let plan = self.exact_fields(bound.plan.clone(), &bound.columns)?;
+                    let columns = exact_columns(&plan, bound);
+                    Ok((plan, columns))
+                }
+            };
         }
         let relation = self.find_relation(parts)?;
         self.relations.borrow_mut().push(relation.id());

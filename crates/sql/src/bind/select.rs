@@ -254,12 +254,12 @@ impl Binder<'_> {
         if let Some(index) = ordinal(expr, items.len(), "GROUP BY")? {
             return self.grouped_item(items, index, expr);
         }
-        if let ast::Expr::Identifier(name) = expr {
-            if at.env.scope.find(std::slice::from_ref(name))?.is_none() {
-                let alias = folded(name);
-                if let Some(index) = items.iter().position(|i| i.name == alias) {
-                    return self.grouped_item(items, index, expr);
-                }
+        if let ast::Expr::Identifier(name) = expr
+            && at.env.scope.find(std::slice::from_ref(name))?.is_none()
+        {
+            let alias = folded(name);
+            if let Some(index) = items.iter().position(|i| i.name == alias) {
+                return self.grouped_item(items, index, expr);
             }
         }
         let _ = projection;
@@ -522,7 +522,7 @@ impl Stages<'_, '_> {
             columns.push(QueryColumn { name: item.name, ty: item.typed.ty, column, origin: item.origin });
         }
         let visible = exprs.len();
-        let mut place = |target: &SortTarget, exprs: &mut Vec<Expr>, construct: Option<&str>| -> Result<Column> {
+        let place = |target: &SortTarget, exprs: &mut Vec<Expr>, construct: Option<&str>| -> Result<Column> {
             let typed = match target {
                 SortTarget::Item(index) => {
                     return columns

@@ -230,10 +230,11 @@ fn function_scope(function: &str, mut columns: Vec<QueryColumn>, alias: Option<&
     let Some(alias) = alias else {
         return Ok(Scope { columns: columns.into_iter().map(|c| scope_column(c, Some(function.to_owned()))).collect() });
     };
-    if alias.columns.is_empty() && series_column(function) == function {
-        if let Some(first) = columns.first_mut() {
-            first.name = folded(&alias.name);
-        }
+    if alias.columns.is_empty()
+        && series_column(function) == function
+        && let Some(first) = columns.first_mut()
+    {
+        first.name = folded(&alias.name);
     }
     let columns: Vec<ScopeColumn> = columns.into_iter().map(|c| scope_column(c, None)).collect();
     aliased(columns, alias)

@@ -108,7 +108,7 @@ impl Binder<'_> {
         let matches = self.count(plan.clone(), Some(equal))?;
         let rows = self.count(plan.clone(), None)?;
         let nulls = self.count(plan, Some(Expr::Column(column.column.clone()).is_null()))?;
-        let null = lit(datafusion::common::ScalarValue::Boolean(None));
+        let null = lit(ScalarValue::Boolean(None));
         let when = vec![
             (Box::new(matches.gt(lit(0_i64))), Box::new(lit(true))),
             (Box::new(rows.eq(lit(0_i64))), Box::new(lit(false))),
@@ -258,7 +258,7 @@ fn existence(plan: LogicalPlan) -> Result<Existence> {
         LogicalPlan::Limit(limit) => {
             let count = |expr: &Option<Box<Expr>>| match expr.as_deref() {
                 None => None,
-                Some(Expr::Literal(datafusion::common::ScalarValue::Int64(Some(rows)), _)) => Some(*rows),
+                Some(Expr::Literal(ScalarValue::Int64(Some(rows)), _)) => Some(*rows),
                 Some(_) => Some(-1),
             };
             let (skip, fetch) = (count(&limit.skip).unwrap_or(0), count(&limit.fetch).unwrap_or(1));

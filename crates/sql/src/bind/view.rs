@@ -18,9 +18,16 @@ impl Binder<'_> {
             let [parsed] = parsed.as_slice() else {
                 return Err(Error::new(SqlState::INTERNAL_ERROR, format!("the text of view \"{}\" is not one query", view.name)));
             };
-            match &*parsed.ast {
-                Ast::Statement(Sql::Query(query)) => self.query(query, None),
-                _ => Err(Error::new(SqlState::INTERNAL_ERROR, format!("the text of view \"{}\" is not a query", view.name))),
+            let query = match &*parsed.ast {
+                Ast::Statement(statement) => match &**statement {
+                    Sql::Query(query) => Some(query),
+                    _ => None,
+                },
+                _ => None,
+            };
+            match query {
+                Some(query) => self.query(query, None),
+                None => Err(Error::new(SqlState::INTERNAL_ERROR, format!("the text of view \"{}\" is not a query", view.name))),
             }
         });
         // Places in the view's text mean nothing in the statement's.

@@ -38,17 +38,16 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<(), Error> {
     let mut total = 0_usize;
     let (mut arms, mut joins) = (0_usize, 0_usize);
     for token in tokens {
+        let nested = levels.len() > 1;
         let level = levels.last_mut().expect("the outermost level is never popped");
         match &token.token {
             Token::LParen | Token::LBracket => {
                 total += level.chain;
                 levels.push(Level::default());
             }
-            Token::RParen | Token::RBracket => {
-                if levels.len() > 1 {
-                    levels.pop();
-                    total -= levels.last().map_or(0, |l| l.chain).min(total);
-                }
+            Token::RParen | Token::RBracket if nested => {
+                levels.pop();
+                total -= levels.last().map_or(0, |l| l.chain).min(total);
             }
             Token::Comma => *level = Level::default(),
             Token::Word(word) => match word.keyword {

@@ -51,7 +51,7 @@ impl Dialect for KuraDialect {
         BASE.is_custom_operator_part(ch)
     }
 
-    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+    fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
         BASE.get_next_precedence(parser)
     }
 
@@ -93,7 +93,7 @@ impl Dialect for KuraDialect {
     );
 
     /// `a IS [NOT] DISTINCT FROM b AND c`: the grammar crate takes `b AND c` for the operand.
-    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+    fn parse_infix(&self, parser: &mut Parser<'_>, expr: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
         if parser.parse_keywords(&[Keyword::BETWEEN, Keyword::SYMMETRIC]) {
             return Some(self.between_symmetric(parser, expr, false));
         }
@@ -117,7 +117,7 @@ impl Dialect for KuraDialect {
     }
 
     /// A sign binds tighter than `^`: `-2 ^ 2` is 4.
-    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
         let op = match parser.peek_token().token {
             Token::Minus => UnaryOperator::Minus,
             Token::Plus => UnaryOperator::Plus,
@@ -128,7 +128,7 @@ impl Dialect for KuraDialect {
         Some(operand.map(|expr| Expr::UnaryOp { op, expr: Box::new(expr) }))
     }
 
-    fn is_table_alias(&self, keyword: &Keyword, parser: &mut Parser) -> bool {
+    fn is_table_alias(&self, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
         *keyword == Keyword::TOP || BASE.is_table_alias(keyword, parser)
     }
 }
@@ -137,7 +137,7 @@ impl Dialect for KuraDialect {
 const SIGN_PRECEDENCE: u8 = 120;
 
 impl KuraDialect {
-    fn between_symmetric(&self, parser: &mut Parser, expr: &Expr, negated: bool) -> Result<Expr, ParserError> {
+    fn between_symmetric(&self, parser: &mut Parser<'_>, expr: &Expr, negated: bool) -> Result<Expr, ParserError> {
         let low = parser.parse_subexpr(self.prec_value(Precedence::Between))?;
         parser.expect_keyword(Keyword::AND)?;
         let high = parser.parse_subexpr(self.prec_value(Precedence::Between))?;

@@ -209,7 +209,7 @@ fn prepare(cursor: &mut Cursor<'_>, own: &Arc<str>, offset: usize) -> Result<Ses
     let types = if cursor.is(&Token::LParen) { prepared_types(cursor.parenthesised()?)? } else { Vec::new() };
     cursor.expect_word("AS")?;
     let tokens = cursor.rest();
-    if matches!(cursor.peek(), None) {
+    if cursor.peek().is_none() {
         return Err(cursor.fault());
     }
     let (kind, ast) = parse_tokens(own, offset, tokens)?;

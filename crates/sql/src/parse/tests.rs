@@ -1,3 +1,5 @@
+//! What the parser accepts, refuses and where it says so.
+
 use super::*;
 
 fn kinds(text: &str) -> Vec<String> {
@@ -23,7 +25,7 @@ fn errors_name_the_token_and_its_place() {
     assert_eq!(failure("selec 1"), ("42601".into(), "syntax error at or near \"selec\"".into(), Some(1)));
     assert_eq!(failure("select 1 from"), ("42601".into(), "syntax error at end of input".into(), None));
     assert_eq!(failure("select 1; select * fro t").2, Some(14));
-    assert_eq!(failure("select 'abc").1, "unterminated quoted string");
+    assert_eq!(failure("select 'abc").1, "unterminated quoted string at or near \"'abc\"");
 }
 
 #[test]
@@ -59,6 +61,6 @@ fn chains_and_nesting_are_bounded() {
 #[test]
 fn partitioned_by_is_cut_out() {
     let parsed = parse("create table t (a int, b int) partitioned by (a, month(b))").expect("parses");
-    let Ast::CreateTable(table, partition) = &*parsed[0].ast else { unreachable!("a CREATE TABLE") };
-    assert_eq!((table.columns.len(), partition.len()), (2, 2));
+    let Ast::CreateTable(table, extras) = &*parsed[0].ast else { unreachable!("a CREATE TABLE") };
+    assert_eq!((table.columns.len(), extras.partition.len()), (2, 2));
 }
