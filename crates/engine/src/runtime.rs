@@ -156,7 +156,7 @@ mod tests {
         let planned = runtime.try_plan(|| -> Result<()> { panic!("on purpose") }).await;
         assert_eq!(planned.expect_err("a panic").sqlstate(), SqlState::INTERNAL_ERROR);
         let run = runtime.spawn(async { panic!("on purpose") }).await;
-        assert_eq!(run.map(|()| ()).expect_err("a panic").sqlstate(), SqlState::INTERNAL_ERROR);
+        assert_eq!(run.expect_err("a panic").sqlstate(), SqlState::INTERNAL_ERROR);
     }
 
     #[tokio::test]
