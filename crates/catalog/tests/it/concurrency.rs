@@ -43,9 +43,12 @@ async fn concurrent_inserts_all_arrive() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_many_creators_wins() {
     let lake = Lake::new().await;
-    let mut tasks = JoinSet::new();
+    let mut transactions = Vec::new();
     for _ in 0..8 {
-        let mut transaction = lake.begin().await;
+        transactions.push(lake.begin().await);
+    }
+    let mut tasks = JoinSet::new();
+    for mut transaction in transactions {
         tasks.spawn(async move {
             let schema_id = public(&transaction.snapshot());
             transaction.create_table(new_table(schema_id, "t")).unwrap();

@@ -110,7 +110,8 @@ impl Binder<'_> {
     /// # Errors
     /// 42804 naming the column.
     pub(crate) fn assign(&self, value: Typed, ty: PgType, column: &str) -> Result<Typed> {
-        if value.is_unknown() && is_text(ty) && ty.char_length().is_some() && placeholder_number(&value.expr).is_none() {
+        let bounded = matches!(ty.scalar, Scalar::Varchar | Scalar::Bpchar) && ty.typmod != -1;
+        if value.is_unknown() && bounded && placeholder_number(&value.expr).is_none() {
             // Storing in varchar(n) refuses what a cast to it would cut.
             let text = self.typed_literal(value, ty.with_typmod(-1))?;
             return self.convert(text, ty, false);

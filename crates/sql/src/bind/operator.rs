@@ -104,6 +104,7 @@ impl Binder<'_> {
             return Ok(value);
         }
         match value.ty.scalar {
+            Scalar::Json => Err(no_operator("ordering")),
             Scalar::Interval => {
                 let key = kura_functions::op::interval_key();
                 Ok(Typed::new(Expr::ScalarFunction(ScalarFunction { func: key, args: vec![value.expr] }), PgType::numeric(38, 0)))
@@ -244,6 +245,12 @@ impl Binder<'_> {
         }
         Ok(Some(items))
     }
+}
+
+/// json has no order and no equality, as in PostgreSQL.
+pub(crate) fn no_operator(kind: &str) -> Error {
+    Error::new(SqlState::UNDEFINED_FUNCTION, format!("could not identify an {kind} operator for type json"))
+        .hint("Use jsonb, or an expression over the document.")
 }
 
 /// Integer literals take part in numeric arithmetic with the digits they have, not with those of their type.

@@ -101,6 +101,9 @@ impl Binder<'_> {
             let having = select.having.as_ref().map(|h| self.condition(h, at.within(Clause::Having), "HAVING")).transpose()?;
             let qualify = select.qualify.as_ref().map(|q| self.condition(q, at.within(Clause::Qualify), "QUALIFY")).transpose()?;
             let keys = self.sort_keys(order, &items, at)?;
+            if select.distinct.is_some() && items.iter().any(|item| item.typed.ty == PgType::JSON) {
+                return Err(super::operator::no_operator("equality"));
+            }
             let distinct_on = self.distinct_on(select.distinct.as_ref(), &items, at)?;
             let collected = self.end_collecting();
             Stages { binder: self, scope: env.scope, plan, items, keys, collected }.build(Clauses {
@@ -264,6 +267,9 @@ impl Binder<'_> {
         }
         let _ = projection;
         let typed = self.expr(expr, at)?;
+        if typed.ty == PgType::JSON {
+            return Err(super::operator::no_operator("equality").at(place_of(expr)));
+        }
         Ok(self.settle(typed)?.expr)
     }
 

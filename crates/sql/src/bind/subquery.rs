@@ -96,15 +96,15 @@ impl Binder<'_> {
         if simple {
             return Ok(Typed::bool(Expr::InSubquery(InSubquery { expr: Box::new(value.expr), subquery: subquery(plan), negated })));
         }
-        let found = self.membership(&value, plan, &column)?;
+        let found = self.membership(&value, Operator::Eq, plan, &column)?;
         Ok(Typed::bool(if negated { Expr::Not(Box::new(found)) } else { found }))
     }
 
-    /// IN with its three answers, from counts: of matches, of rows, of NULLs.
-    fn membership(&self, value: &Typed, plan: LogicalPlan, column: &QueryColumn) -> Result<Expr> {
+    /// `value op ANY (plan)` with its three answers, from counts: of matches, of rows, of NULLs.
+    fn membership(&self, value: &Typed, op: Operator, plan: LogicalPlan, column: &QueryColumn) -> Result<Expr> {
         let item = Typed::new(Expr::Column(column.column.clone()), column.ty);
         let outer = Typed::new(as_outer(value.expr.clone(), value.ty)?, value.ty);
-        let equal = self.compare(item, Operator::Eq, outer)?.expr;
+        let equal = self.compare(outer, op, item)?.expr;
         let matches = self.count(plan.clone(), Some(equal))?;
         let rows = self.count(plan.clone(), None)?;
         let nulls = self.count(plan, Some(Expr::Column(column.column.clone()).is_null()))?;
@@ -155,6 +155,13 @@ impl Binder<'_> {
         let ty = if ty == PgType::UNKNOWN { PgType::TEXT } else { ty };
         let bound = self.recast(BoundQuery { plan, columns: vec![column] }, &[ty])?;
         let value = self.coerce(value, ty)?;
+        let constant = super::constant::is_constant(&value.expr) && bound.plan.all_out_ref_exprs().is_empty();
+        let column = bound.columns.first().cloned();
+        if let (true, Some(column), Some(negated)) = (constant && (!filters(at.clause) || at.operand), column, op.negate()) {
+            let op = if any { op } else { negated };
+            let found = self.membership(&value, op, bound.plan, &column)?;
+            return Ok(Typed::bool(if any { found } else { Expr::Not(Box::new(found)) }));
+        }
         let quantifier = if any { SetQuantifier::Any } else { SetQuantifier::All };
         Ok(Typed::bool(Expr::SetComparison(SetComparison::new(Box::new(value.expr), subquery(bound.plan), op, quantifier))))
     }

@@ -86,7 +86,6 @@ impl Dialect for KuraDialect {
         supports_interval_options,
         supports_insert_table_alias,
         supports_create_table_like_parenthesized,
-        supports_select_wildcard_with_alias,
         supports_comma_separated_trim,
         supports_xml_expressions,
         supports_comment_optimizer_hint,
