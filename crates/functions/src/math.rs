@@ -106,7 +106,7 @@ fn floats() -> Vec<Function> {
             })
         }),
         float("sqrt", |call| map1::<Float8, f64>(call, square_root)),
-        float("cbrt", |call| map1::<Float8, f64>(call, |a| Ok(cube_root(a)))),
+        float("cbrt", |call| map1::<Float8, f64>(call, |a| Ok(a.cbrt()))),
         float("exp", |call| map1::<Float8, f64>(call, |a| checked(a.exp(), a.is_finite(), a.is_finite()))),
         float("ln", |call| map1::<Float8, f64>(call, |a| positive(a).map(f64::ln))),
         float("log", |call| map1::<Float8, f64>(call, |a| positive(a).map(f64::log10))),
@@ -170,13 +170,3 @@ pub(crate) use decimal::{power as numeric_power, power_type};
 
 /// Kept beside the markers so that families name one place.
 pub(crate) type Decimal = Numeric;
-
-/// The cube root, exact for cubes: the library's result may be off by one unit in the last place, which one step of
-/// Newton's method repairs.
-fn cube_root(value: f64) -> f64 {
-    let root = value.cbrt();
-    if root == 0.0 || !root.is_finite() {
-        return root;
-    }
-    root - (root * root * root - value) / (3.0 * root * root)
-}

@@ -61,6 +61,7 @@ struct Target {
     builder: ColumnBuilder,
     force_null: bool,
     force_not_null: bool,
+    not_null: bool,
 }
 
 impl CopyDecoder {
@@ -72,6 +73,7 @@ impl CopyDecoder {
             builder: ColumnBuilder::new(ty, &settings),
             force_null: options.force_null.contains(&name),
             force_not_null: options.force_not_null.contains(&name),
+            not_null: false,
             name,
         };
         Self {
@@ -90,6 +92,15 @@ impl CopyDecoder {
             total: 0,
             line_bytes_max: LINE_BYTES_MAX,
         }
+    }
+
+    /// Refuses NULL in the columns whose flag is set, in the decoder's order, so that the error can name the line (23502).
+    #[must_use]
+    pub fn not_null(mut self, flags: &[bool]) -> Self {
+        for (column, flag) in self.columns.iter_mut().zip(flags) {
+            column.not_null = *flag;
+        }
+        self
     }
 
     /// Rows read so far.
@@ -229,6 +240,9 @@ impl CopyDecoder {
                 value => value,
             };
             let Some(value) = value else {
+                if column.not_null {
+                    return Err(ControlFlow::Continue(missing(&self.table, &column.name)));
+                }
                 column.builder.append_null();
                 continue;
             };
@@ -290,6 +304,11 @@ impl std::fmt::Debug for CopyDecoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CopyDecoder").field("table", &self.table).field("rows", &self.total).finish_non_exhaustive()
     }
+}
+
+fn missing(table: &str, column: &str) -> SqlError {
+    let message = format!("null value in column \"{column}\" of relation \"{table}\" violates not-null constraint");
+    SqlError::new(SqlState::NOT_NULL_VIOLATION, message)
 }
 
 fn malformed(message: impl Into<String>) -> ControlFlow<SqlError, SqlError> {

@@ -36,7 +36,7 @@ struct Level {
 pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<(), Error> {
     let mut levels = vec![Level::default()];
     let mut total = 0_usize;
-    let (mut arms, mut joins) = (0_usize, 0_usize);
+    let (mut arms, mut joins, mut cases) = (0_usize, 0_usize, 0_usize);
     for token in tokens {
         let nested = levels.len() > 1;
         let level = levels.last_mut().expect("the outermost level is never popped");
@@ -60,15 +60,24 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<(), Error> {
                     *level = Level::default();
                 }
                 Keyword::JOIN => joins += 1,
+                Keyword::CASE => {
+                    cases += 1;
+                    level.chain += 1;
+                }
+                Keyword::END => cases = cases.saturating_sub(1),
                 Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::WHEN | Keyword::THEN | Keyword::ELSE => level.chain = 0,
-                Keyword::NOT | Keyword::CASE | Keyword::IS | Keyword::COLLATE => level.chain += 1,
+                Keyword::NOT | Keyword::IS | Keyword::COLLATE => level.chain += 1,
                 _ => {}
             },
             other if chains(other) => level.chain += 1,
             _ => {}
         }
         let level = levels.last().copied().unwrap_or_default();
-        if levels.len() > NESTING_MAX || total + level.chain > CHAIN_MAX || level.logic > LOGIC_MAX || arms > ARMS_MAX || joins > JOINS_MAX
+        if levels.len() + cases > NESTING_MAX
+            || total + level.chain > CHAIN_MAX
+            || level.logic > LOGIC_MAX
+            || arms > ARMS_MAX
+            || joins > JOINS_MAX
         {
             return Err(too_deep());
         }

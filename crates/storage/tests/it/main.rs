@@ -2,11 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod append;
+mod column_types;
 mod corrupt;
 mod external;
 mod lake;
 mod partition;
 mod property;
 mod scan;
-mod types;
 mod values;

@@ -16,7 +16,9 @@ const BATCH_ROWS: usize = 8192;
 
 /// A decoder for rows of these columns.
 pub(super) fn decoder(columns: Vec<(String, PgType)>, table: &Table, options: CopyOptions, context: &StatementContext) -> CopyDecoder {
-    CopyDecoder::new(columns, table.name.clone(), options, context.info.settings.clone())
+    let refuses_null = |name: &str| table.column(name).is_some_and(|column| !column.nullable);
+    let flags: Vec<bool> = columns.iter().map(|(name, _)| refuses_null(name)).collect();
+    CopyDecoder::new(columns, table.name.clone(), options, context.info.settings.clone()).not_null(&flags)
 }
 
 /// The rows of data in pieces, cut anywhere.

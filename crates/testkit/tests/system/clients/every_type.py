@@ -133,7 +133,12 @@ for number, (kind, values) in enumerate(COLUMNS.items()):
     found = attempt(f"{kind}: DuckDB", lambda: lake.execute(query).fetchall())
     if found is not None:
         found = [(id, None if value is None else from_lake(kind, value)) for id, value in found]
-        check(f"{kind}: DuckDB", found, [(id, value) for id, value in rows])
+        expected = [(id, value) for id, value in rows]
+        if kind == "interval":
+            # Parquet's INTERVAL has no signs and no microseconds; Kura keeps the exact value in a column that others do not read.
+            plain = {id for id, value in expected if value is None or (value.days >= 0 and value.microseconds == 0)}
+            found, expected = ([(id, value) for id, value in side if id in plain] for side in (found, expected))
+        check(f"{kind}: DuckDB", found, expected)
 
 # values that are no column's business
 for sql, parameters, expected in [
