@@ -122,13 +122,14 @@ fn more_memory_than_there_is() -> Result<()> {
     let error = client.simple("SELECT cardinality(array_agg(g)) FROM generate_series(1, 100000000) AS g").expect_err("800 MB");
     ensure!(matches!(error.sqlstate(), Some("53200" | "54000")), "{error}");
     let error = client
-        .simple("SELECT count(*) FROM (SELECT array_agg(g::bigint) AS a FROM generate_series(1, 50000000) AS g GROUP BY g % 100) s")
+        .simple("SELECT sum(cardinality(a)) FROM (SELECT array_agg(g::bigint) AS a FROM generate_series(1, 50000000) AS g GROUP BY g % 100) s")
         .expect_err("400 MB");
     ensure!(error.sqlstate() == Some("53200"), "{error}");
     ensure!(client.value("SELECT 42")? == "42");
     ensure!(server.client()?.value("SELECT count(*) FROM generate_series(1, 100000)")? == "100000");
     let peak = server.resident_bytes_peak()? >> 20;
-    ensure!(peak < 1024, "the server took {peak} MiB with a limit of 256 MB");
+    // Lists on their way from one part of the query to the next are copied once more than the pool counts.
+    ensure!(peak < 1280, "the server took {peak} MiB with a limit of 256 MB");
     Ok(())
 }
 
