@@ -122,7 +122,9 @@ fn more_memory_than_there_is() -> Result<()> {
     let error = client.simple("SELECT cardinality(array_agg(g)) FROM generate_series(1, 100000000) AS g").expect_err("800 MB");
     ensure!(matches!(error.sqlstate(), Some("53200" | "54000")), "{error}");
     let error = client
-        .simple("SELECT sum(cardinality(a)) FROM (SELECT array_agg(g::bigint) AS a FROM generate_series(1, 50000000) AS g GROUP BY g % 100) s")
+        .simple(
+            "SELECT sum(cardinality(a)) FROM (SELECT array_agg(g::bigint) AS a FROM generate_series(1, 50000000) AS g GROUP BY g % 100) s",
+        )
         .expect_err("400 MB");
     ensure!(error.sqlstate() == Some("53200"), "{error}");
     ensure!(client.value("SELECT 42")? == "42");
