@@ -1,6 +1,6 @@
 //! Runs a bound statement within limits: optimise, admit, execute, stream, cancel.
 //!
-//! [`Engine::run`] takes only what [`kura_sql::authorize`] let through and answers with an [`Outcome`]: rows as they are
+//! [`Engine::run`] takes only what [`kura_sql::authorize()`] let through and answers with an [`Outcome`]: rows as they are
 //! computed, a command tag, or a COPY in progress. Changes go into the statement's transaction; nothing here commits. No
 //! error of DataFusion leaves this crate.
 

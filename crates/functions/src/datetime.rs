@@ -2,7 +2,7 @@
 //! [`crate::cast`].
 //!
 //! Words such as the unit of `date_trunc`, the template of `to_char` or a zone are read once for a batch when they are
-//! constant. Timestamps are microseconds since 1970; what a zone's clock shows comes from [`clock::Clock`].
+//! constant. Timestamps are microseconds since 1970; what a zone's clock shows comes from `clock::Clock`.
 
 use kura_pgtypes::PgType;
 

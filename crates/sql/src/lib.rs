@@ -1,7 +1,7 @@
 //! From text to an authorised, bound statement.
 //!
-//! [`parse`] splits a string into statements, [`bind`] resolves names against one pinned [`Snapshot`](kura_catalog::Snapshot)
-//! and types every expression by PostgreSQL's rules, [`authorize`] checks what the statement needs against what the role
+//! [`parse()`] splits a string into statements, [`bind()`] resolves names against one pinned [`Snapshot`](kura_catalog::Snapshot)
+//! and types every expression by PostgreSQL's rules, [`authorize()`] checks what the statement needs against what the role
 //! may do. The result, [`Authorized`], is the only thing the engine runs. This crate reads no file and awaits nothing.
 
 pub mod authorize;

@@ -1,5 +1,7 @@
 //! The configuration as it is written, on the command line, in the environment or in a file. Means nothing yet.
 
+#![expect(rustdoc::invalid_html_tags, reason = "the comments are the help texts, where <data-dir> is a placeholder")]
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
