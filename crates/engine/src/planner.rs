@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
@@ -60,11 +61,12 @@ impl Planner {
 
     /// The plan as the optimiser leaves it.
     pub(crate) fn optimise(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
-        Ok(self.state.optimize(plan)?)
+        Ok(self.state.optimize(&rules::short(plan.clone())?)?)
     }
 
     /// Operators for a plan. Blocks; `runtime` only drives what does no I/O.
     pub(crate) fn operators(&self, plan: LogicalPlan, query_id: u64, runtime: &Handle) -> Result<Operators> {
+        let plan = rules::short(plan)?;
         let root = runtime.block_on(self.state.create_physical_plan(&plan))?;
         drop(plan);
         let stop = CancellationToken::new();
@@ -111,6 +113,12 @@ impl Operators {
     pub(crate) fn start(&self) -> Result<SendableRecordBatchStream> {
         let rows = execute_stream(Arc::clone(&self.root), Arc::clone(&self.task))?;
         Ok(guarded(rows, self.memory.overrun()))
+    }
+
+    /// Takes memory of the statement's share for what is gathered of its rows.
+    pub(crate) fn reservation(&self, name: &str) -> MemoryReservation {
+        let pool = Arc::clone(&self.memory) as Arc<dyn MemoryPool>;
+        MemoryConsumer::new(name).register(&pool)
     }
 
     /// The most bytes its operators held at a time so far.

@@ -9,8 +9,12 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 mod cooperate;
 mod count_from_statistics;
+mod gather_once;
 mod offset;
+mod shorten;
 mod single_distinct;
+
+pub(crate) use shorten::short;
 
 /// Physical rules that are not run.
 const LEFT_OUT: [&str; 4] = [
@@ -33,7 +37,7 @@ pub(crate) fn logical() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 /// The physical rules in DataFusion's order. Of ours, some look at what the planner made, the others at what is to run.
 pub(crate) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
-        vec![Arc::new(count_from_statistics::CountFromStatistics), Arc::new(offset::RaiseBarriers)];
+        vec![Arc::new(count_from_statistics::CountFromStatistics), Arc::new(gather_once::GatherOnce), Arc::new(offset::RaiseBarriers)];
     rules.extend(PhysicalOptimizer::new().rules.into_iter().filter(|rule| !LEFT_OUT.contains(&rule.name())));
     rules.push(Arc::new(offset::DropBarriers));
     rules.push(Arc::new(cooperate::Cooperate));

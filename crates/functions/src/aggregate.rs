@@ -13,6 +13,7 @@ use crate::math::{FLOAT4, FLOAT8, INT2, INT4, INT8, NUMERIC};
 use crate::numeric::{QUOTIENT_SCALE, full, parts};
 use crate::registry::{Aggregate, AggregateCall, ArgType, Returns};
 
+mod arrange;
 mod collect;
 mod exact;
 mod extreme;
@@ -21,11 +22,14 @@ mod fold;
 pub(crate) mod gather;
 mod logic;
 mod ordered_set;
+mod spread;
 pub(crate) mod udaf;
+mod value_fold;
 
-use exact::{Exact, Goal, Spread, Variance};
+use exact::{Exact, Goal};
 use float::{Measure, Pairs, SumDouble, SumReal};
 use logic::{Bits, Bitwise, Truth};
+use spread::{Spread, Variance};
 
 const BOOL: ArgType = ArgType::Exact(PgType::BOOL);
 const TEXT: ArgType = ArgType::Exact(PgType::TEXT);
@@ -246,6 +250,13 @@ fn ordered_sets() -> Vec<Aggregate> {
         })
         .ordered_set(),
     ]
+}
+
+/// Whether the aggregate keeps all rows of a group, so that a stage before the last one only copies them. `distinct`: whether it
+/// is called with DISTINCT.
+#[must_use]
+pub fn gathers(function: &AggregateUDF, distinct: bool) -> bool {
+    udaf::gathers(function, distinct)
 }
 
 /// The value of a subquery that may return one row: NULL for none, 21000 for more.

@@ -25,7 +25,7 @@ mod unit;
 mod zone;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use extract::extract_scale;
 

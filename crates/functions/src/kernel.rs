@@ -19,12 +19,14 @@ use crate::failure::{Outcome, external, internal};
 use crate::registry::Call;
 
 pub(crate) mod column;
+mod fused;
 pub(crate) mod lift;
 pub(crate) mod list;
 mod name;
 pub(crate) mod write;
 
 pub(crate) use column::Column;
+pub use fused::shortened;
 use name::Id;
 
 /// The arguments of one invocation.
@@ -41,6 +43,7 @@ impl Args {
     }
 }
 
+/// What a kernel computes.
 type Body = dyn Fn(&Args) -> Outcome<ArrayRef> + Send + Sync;
 
 /// A scalar function of the engine whose body is a closure.
@@ -53,6 +56,22 @@ struct Kernel {
     returns: DataType,
     signature: Signature,
     body: Box<Body>,
+}
+
+impl Kernel {
+    fn evaluate(&self, arguments: Vec<ColumnarValue>, rows: usize) -> Result<ColumnarValue> {
+        // A volatile function without arguments must produce a value for every row.
+        let constant = self.signature.volatility != Volatility::Volatile
+            && arguments.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { rows };
+        let columns = arguments.into_iter().map(Column::new).collect::<Result<Vec<_>>>()?;
+        let array = (self.body)(&Args { columns, rows }).map_err(external)?;
+        debug_assert_eq!(array.len(), rows, "{} must return one value for each row", self.key);
+        if constant {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
+        }
+        Ok(ColumnarValue::Array(array))
+    }
 }
 
 impl fmt::Debug for Kernel {
@@ -120,17 +139,7 @@ impl ScalarUDFImpl for Kernel {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        // A volatile function without arguments must produce a value for every row.
-        let constant = self.signature.volatility != Volatility::Volatile
-            && arguments.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { arguments.number_rows };
-        let columns = arguments.args.into_iter().map(Column::new).collect::<Result<Vec<_>>>()?;
-        let array = (self.body)(&Args { columns, rows }).map_err(external)?;
-        debug_assert_eq!(array.len(), rows, "{} must return one value for each row", self.key);
-        if constant {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
-        }
-        Ok(ColumnarValue::Array(array))
+        self.evaluate(arguments.args, arguments.number_rows)
     }
 }
 

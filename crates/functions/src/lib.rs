@@ -21,6 +21,7 @@ mod string;
 mod system;
 mod window;
 
+pub use kernel::shortened;
 pub use numeric::exact_type;
 pub use registry::{
     Aggregate, AggregateCall, ArgType, Call, Function, Returns, Window, aggregate_functions, operator_functions, scalar_functions,

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::NullArray;
 use datafusion::logical_expr::ScalarUDF;
 use kura_pgtypes::PgType;
 
@@ -15,6 +14,7 @@ use crate::kernel::{Args, function};
 use crate::math::INT4;
 use crate::registry::{ArgType, Call, Function};
 
+mod advisory;
 mod hash;
 mod random;
 mod size;
@@ -32,6 +32,7 @@ pub(crate) fn functions() -> Vec<Function> {
     let mut all = session();
     all.extend(server());
     all.extend(nulls());
+    all.extend(advisory::functions());
     all.extend(hash::functions());
     all.extend(random::functions());
     all.extend(size::functions());
@@ -132,9 +133,6 @@ fn server() -> Vec<Function> {
             })
         })
         .stable(),
-        // There are no advisory locks, so all are released.
-        Function::fixed("pg_advisory_unlock_all", &[], PgType::VOID, |call| function(call, |args| Ok(Arc::new(NullArray::new(args.rows)))))
-            .volatile(),
         // There is no standby and there are no temporary schemas.
         Function::fixed("pg_is_in_recovery", &[], PgType::BOOL, |call| {
             function(call, |args| rows::<bool>(args.rows, &PgType::BOOL.arrow(), |_| Ok(Some(false))))

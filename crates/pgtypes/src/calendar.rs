@@ -3,51 +3,55 @@
 //! Days and microseconds count from 1970-01-01, as Arrow has them. Years are astronomical: year 0 is 1 BC.
 
 /// Microseconds of a second.
-pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
+pub const MICROS_PER_SECOND: i64 = 1_000_000;
 /// Microseconds of a minute.
-pub(crate) const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
+pub const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
 /// Microseconds of an hour.
-pub(crate) const MICROS_PER_HOUR: i64 = 60 * MICROS_PER_MINUTE;
+pub const MICROS_PER_HOUR: i64 = 60 * MICROS_PER_MINUTE;
 /// Microseconds of a day without clock change.
-pub(crate) const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
+pub const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 /// Seconds of a day without clock change.
-pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
+pub const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Days from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
-pub(crate) const POSTGRES_EPOCH_DAYS: i32 = 10_957;
+pub const POSTGRES_EPOCH_DAYS: i32 = 10_957;
 /// The same in microseconds.
-pub(crate) const POSTGRES_EPOCH_MICROS: i64 = POSTGRES_EPOCH_DAYS as i64 * MICROS_PER_DAY;
+pub const POSTGRES_EPOCH_MICROS: i64 = POSTGRES_EPOCH_DAYS as i64 * MICROS_PER_DAY;
 /// Days from Julian day 0 to 1970-01-01.
-pub(crate) const UNIX_EPOCH_JULIAN: i64 = 2_440_588;
+pub const UNIX_EPOCH_JULIAN: i64 = 2_440_588;
 
 /// `infinity` of a date.
-pub(crate) const DATE_INFINITY: i32 = i32::MAX;
+pub const DATE_INFINITY: i32 = i32::MAX;
 /// `-infinity` of a date.
-pub(crate) const DATE_NEGATIVE_INFINITY: i32 = i32::MIN;
+pub const DATE_NEGATIVE_INFINITY: i32 = i32::MIN;
 /// `infinity` of a timestamp.
-pub(crate) const TIMESTAMP_INFINITY: i64 = i64::MAX;
+pub const TIMESTAMP_INFINITY: i64 = i64::MAX;
 /// `-infinity` of a timestamp.
-pub(crate) const TIMESTAMP_NEGATIVE_INFINITY: i64 = i64::MIN;
+pub const TIMESTAMP_NEGATIVE_INFINITY: i64 = i64::MIN;
 
 /// The first day PostgreSQL can hold, 4714-11-24 BC, Julian day 0.
-pub(crate) const DATE_MIN: i64 = -UNIX_EPOCH_JULIAN;
+pub const DATE_MIN: i64 = -UNIX_EPOCH_JULIAN;
 /// The last day of a date, 5874897-12-31.
-pub(crate) const DATE_MAX: i64 = 2_145_042_905;
+pub const DATE_MAX: i64 = 2_145_042_905;
 /// The first timestamp, the start of [`DATE_MIN`].
-pub(crate) const TIMESTAMP_MIN: i64 = DATE_MIN * MICROS_PER_DAY;
+pub const TIMESTAMP_MIN: i64 = DATE_MIN * MICROS_PER_DAY;
 /// The last timestamp. PostgreSQL's is at the end of 294276; counted from 1970, 64 bits end in January 294247.
-pub(crate) const TIMESTAMP_MAX: i64 = i64::MAX - 1;
+pub const TIMESTAMP_MAX: i64 = i64::MAX - 1;
 
-/// A day as year, month (1..=12) and day of the month (1..=31).
+/// A day as year, month and day of the month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Civil {
-    pub(crate) year: i64,
-    pub(crate) month: u8,
-    pub(crate) day: u8,
+pub struct Civil {
+    /// Year 0 is 1 BC.
+    pub year: i64,
+    /// 1 to 12
+    pub month: i64,
+    /// 1 to 31
+    pub day: i64,
 }
 
 /// The fields of a day. Any day of an `i32` or of the timestamp range is valid.
-pub(crate) fn civil_from_days(days: i64) -> Civil {
+#[must_use]
+pub fn civil_from_days(days: i64) -> Civil {
     // Years counted from 1 March keep the leap day at the end; 400 years are one era of 146,097 days.
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -58,11 +62,12 @@ pub(crate) fn civil_from_days(days: i64) -> Civil {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    Civil { year, month: month as u8, day: day as u8 }
+    Civil { year, month, day }
 }
 
 /// The day of a date. The day of the month may exceed the month and runs on.
-pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+#[must_use]
+pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -73,12 +78,14 @@ pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Whether the year has a 29 February.
-pub(crate) fn is_leap(year: i64) -> bool {
+#[must_use]
+pub fn is_leap(year: i64) -> bool {
     year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0)
 }
 
 /// Days of a month (1..=12).
-pub(crate) fn days_in_month(year: i64, month: i64) -> i64 {
+#[must_use]
+pub fn days_in_month(year: i64, month: i64) -> i64 {
     match month {
         2 => 28 + i64::from(is_leap(year)),
         4 | 6 | 9 | 11 => 30,
@@ -87,12 +94,14 @@ pub(crate) fn days_in_month(year: i64, month: i64) -> i64 {
 }
 
 /// Day of the week, 0 for Sunday.
-pub(crate) fn weekday(days: i64) -> usize {
-    (days + 4).rem_euclid(7) as usize
+#[must_use]
+pub fn weekday(days: i64) -> i64 {
+    (days + 4).rem_euclid(7)
 }
 
 /// Splits microseconds into days and the microseconds of that day.
-pub(crate) fn split_day(micros: i64) -> (i64, i64) {
+#[must_use]
+pub fn split_day(micros: i64) -> (i64, i64) {
     (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY))
 }
 
@@ -104,7 +113,7 @@ mod tests {
     fn round_trips_over_the_range() {
         for days in (DATE_MIN..=DATE_MAX).step_by(97_003).chain([DATE_MIN, DATE_MAX, 0, -1, 59, 60]) {
             let civil = civil_from_days(days);
-            assert_eq!(days_from_civil(civil.year, i64::from(civil.month), i64::from(civil.day)), days);
+            assert_eq!(days_from_civil(civil.year, civil.month, civil.day), days);
         }
     }
 

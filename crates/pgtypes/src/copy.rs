@@ -8,9 +8,11 @@ mod encoder;
 mod fields;
 mod lines;
 mod options;
+mod table_row;
 #[cfg(test)]
 mod tests;
 
 pub use decoder::CopyDecoder;
 pub use encoder::CopyEncoder;
 pub use options::{CopyColumns, CopyFormat, CopyOption, CopyOptions};
+pub use table_row::{ColumnValue, TableColumn};

@@ -5,19 +5,24 @@
 //! "Frontend/Backend Protocol", and where it is silent the behaviour of a PostgreSQL 15 server.
 
 mod arrow;
-mod calendar;
+pub mod calendar;
 pub mod copy;
 pub mod decode;
 mod diagnostic;
 pub mod encode;
+pub mod identifier;
+pub mod json;
 mod oid;
 mod pg_type;
 mod settings;
 mod sqlstate;
+mod time_unit;
 mod timezone;
+pub mod violation;
 
 pub use diagnostic::{Diagnostic, SqlError};
 pub use pg_type::{PgType, Scalar};
 pub use settings::{ByteaOutput, DateFormat, DateOrder, DateStyle, Format, IntervalStyle, OutputSettings};
 pub use sqlstate::SqlState;
+pub use time_unit::TimeUnit;
 pub use timezone::TimeZone;

@@ -85,6 +85,7 @@ impl Lake {
             timezone,
             settings: OutputSettings::default(),
             backend_pid: 1,
+            advisory: None,
         }
     }
 
@@ -98,7 +99,7 @@ impl Lake {
         let transaction = Arc::new(Mutex::new(transaction));
         let info = Arc::new(Self::info());
         let context = BindContext {
-            snapshot: Arc::clone(&snapshot),
+            snapshot,
             storage: Arc::clone(self.engine.storage()),
             info: Arc::clone(&info),
             search_path: vec!["public".to_owned()],
@@ -108,7 +109,7 @@ impl Lake {
         };
         let statement = parsed.clone();
         let bound = self.engine.plan(move || kura_sql::bind(&statement, &context)).await.map_err(|error| error.to_sql_error())?;
-        let authorized = kura_sql::authorize(bound, &self.role, &snapshot).map_err(|error| error.to_sql_error())?;
+        let authorized = kura_sql::authorize(bound, &self.role).map_err(|error| error.to_sql_error())?;
         let context = StatementContext {
             query_id: self.next_query.fetch_add(1, Ordering::Relaxed),
             transaction: Arc::clone(&transaction),

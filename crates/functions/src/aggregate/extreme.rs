@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, PrimitiveArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{SortOptions, take};
 use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalMonthDayNanoType};
 
-use super::exact::open;
-use super::fold::Fold;
-use super::gather::{Finish, to_rows};
+use super::arrange::to_rows;
+use super::gather::Finish;
+use super::value_fold::Pairwise;
 use crate::failure::{Outcome, arrow};
 use crate::op::temporal;
 
@@ -18,51 +18,16 @@ pub(super) struct Intervals {
     pub(super) greatest: bool,
 }
 
-impl Fold for Intervals {
-    type State = Option<IntervalMonthDayNano>;
-    type Input<'a> = &'a PrimitiveArray<IntervalMonthDayNanoType>;
+impl Pairwise for Intervals {
+    type Value = IntervalMonthDayNanoType;
 
     const IDEMPOTENT: bool = true;
 
-    fn open<'a>(&self, arguments: &'a [ArrayRef]) -> Outcome<Self::Input<'a>> {
-        open(arguments, 0)
-    }
-
-    fn add(&self, state: &mut Self::State, input: &Self::Input<'_>, row: usize) -> Outcome<()> {
-        let value = input.is_valid(row).then(|| input.value(row));
-        self.combine(state, &value)
-    }
-
-    fn combine(&self, state: &mut Self::State, other: &Self::State) -> Outcome<()> {
-        let better = match (&*state, other) {
-            (Some(a), Some(b)) => {
-                let (a, b) = (temporal::key(*a), temporal::key(*b));
-                // Of equal ones the last, as in PostgreSQL: `1 mon` equals `30 days`.
-                if self.greatest { b >= a } else { b <= a }
-            }
-            (None, Some(_)) => true,
-            (_, None) => false,
-        };
-        if better {
-            *state = *other;
-        }
-        Ok(())
-    }
-
-    fn state_types(&self) -> Vec<DataType> {
-        vec![<IntervalMonthDayNanoType as arrow::datatypes::ArrowPrimitiveType>::DATA_TYPE]
-    }
-
-    fn export(&self, states: &[Self::State]) -> Outcome<Vec<ArrayRef>> {
-        Ok(vec![self.finish(states)?])
-    }
-
-    fn import(&self, columns: &[ArrayRef]) -> Outcome<Vec<Self::State>> {
-        Ok(open::<IntervalMonthDayNanoType>(columns, 0)?.iter().collect())
-    }
-
-    fn finish(&self, states: &[Self::State]) -> Outcome<ArrayRef> {
-        Ok(Arc::new(PrimitiveArray::<IntervalMonthDayNanoType>::from_iter(states.iter().copied())))
+    fn pair(&self, first: IntervalMonthDayNano, second: IntervalMonthDayNano) -> Outcome<IntervalMonthDayNano> {
+        let (a, b) = (temporal::key(first), temporal::key(second));
+        // Of equal ones the last, as in PostgreSQL: `1 mon` equals `30 days`.
+        let second_is_better = if self.greatest { b >= a } else { b <= a };
+        Ok(if second_is_better { second } else { first })
     }
 }
 

@@ -5,11 +5,12 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float32Array, Float64Array, Int64Array, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, Float32Array, Float64Array, Int64Array};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type, Float64Type, Int64Type};
 
-use super::exact::{Spread, open};
-use super::fold::Fold;
+use super::fold::{Fold, Summary};
+use super::spread::Spread;
+use super::value_fold::{Pairwise, ValueFold, open};
 use crate::failure::{Outcome, value_overflow};
 
 fn floats(values: impl Iterator<Item = f64>) -> ArrayRef {
@@ -25,46 +26,12 @@ fn plus(a: f64, b: f64) -> Outcome<f64> {
 /// `sum(real)`, added up in single precision.
 pub(super) struct SumReal;
 
-impl Fold for SumReal {
-    type State = Option<f32>;
-    type Input<'a> = &'a PrimitiveArray<Float32Type>;
+impl Pairwise for SumReal {
+    type Value = Float32Type;
 
-    fn open<'a>(&self, arguments: &'a [ArrayRef]) -> Outcome<Self::Input<'a>> {
-        open(arguments, 0)
-    }
-
-    fn add(&self, state: &mut Option<f32>, input: &Self::Input<'_>, row: usize) -> Outcome<()> {
-        if input.is_valid(row) {
-            self.combine(state, &Some(input.value(row)))?;
-        }
-        Ok(())
-    }
-
-    fn combine(&self, state: &mut Option<f32>, other: &Option<f32>) -> Outcome<()> {
-        let Some(term) = *other else { return Ok(()) };
-        let before = state.unwrap_or(0.0);
-        let sum = if state.is_some() { before + term } else { term };
-        if sum.is_infinite() && before.is_finite() && term.is_finite() {
-            return Err(value_overflow());
-        }
-        *state = Some(sum);
-        Ok(())
-    }
-
-    fn state_types(&self) -> Vec<DataType> {
-        vec![DataType::Float32]
-    }
-
-    fn export(&self, states: &[Option<f32>]) -> Outcome<Vec<ArrayRef>> {
-        Ok(vec![self.finish(states)?])
-    }
-
-    fn import(&self, columns: &[ArrayRef]) -> Outcome<Vec<Option<f32>>> {
-        Ok(open::<Float32Type>(columns, 0)?.iter().collect())
-    }
-
-    fn finish(&self, states: &[Option<f32>]) -> Outcome<ArrayRef> {
-        Ok(Arc::new(Float32Array::from_iter(states.iter().copied())))
+    fn pair(&self, first: f32, second: f32) -> Outcome<f32> {
+        let sum = first + second;
+        if sum.is_infinite() && first.is_finite() && second.is_finite() { Err(value_overflow()) } else { Ok(sum) }
     }
 }
 
@@ -86,30 +53,12 @@ pub(super) struct FloatTotal {
     count: i64,
 }
 
-impl<T> Fold for SumDouble<T>
-where
-    T: ArrowPrimitiveType,
-    T::Native: Into<f64>,
-{
+impl<T: 'static> Summary for SumDouble<T> {
     type State = FloatTotal;
-    type Input<'a> = &'a PrimitiveArray<T>;
-
-    fn open<'a>(&self, arguments: &'a [ArrayRef]) -> Outcome<Self::Input<'a>> {
-        open::<T>(arguments, 0)
-    }
-
-    fn add(&self, state: &mut FloatTotal, input: &Self::Input<'_>, row: usize) -> Outcome<()> {
-        if input.is_valid(row) {
-            let term = input.value(row).into();
-            // A first term stands as it is, so that the sum of nothing but -0 is -0.
-            state.sum = if state.count == 0 { term } else { plus(state.sum, term)? };
-            state.count += 1;
-        }
-        Ok(())
-    }
 
     fn combine(&self, state: &mut FloatTotal, other: &FloatTotal) -> Outcome<()> {
         if other.count > 0 {
+            // A first term stands as it is, so that the sum of nothing but -0 is -0.
             state.sum = if state.count == 0 { other.sum } else { plus(state.sum, other.sum)? };
             state.count += other.count;
         }
@@ -137,6 +86,18 @@ where
     }
 }
 
+impl<T> ValueFold for SumDouble<T>
+where
+    T: ArrowPrimitiveType,
+    T::Native: Into<f64>,
+{
+    type Value = T;
+
+    fn put(&self, state: &mut FloatTotal, value: T::Native) -> Outcome<()> {
+        self.combine(state, &FloatTotal { sum: value.into(), count: 1 })
+    }
+}
+
 /// Which number pairs are summed up to: `y` is the first argument, `x` the second.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Measure {
@@ -155,12 +116,6 @@ pub(super) enum Measure {
     Intercept,
     /// Of one column, taken as `x`.
     Variance(Spread),
-}
-
-impl std::fmt::Debug for Spread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Spread").field("sample", &self.sample).field("deviation", &self.deviation).finish()
-    }
 }
 
 /// Sums over pairs of numbers, and over single ones: `corr`, `regr_*`, `covar_*`, `variance` and their kin.
@@ -307,27 +262,8 @@ impl Numbers<'_> {
     }
 }
 
-impl Fold for Pairs {
+impl Summary for Pairs {
     type State = Moments;
-    type Input<'a> = PairColumns<'a>;
-
-    fn open<'a>(&self, arguments: &'a [ArrayRef]) -> Outcome<PairColumns<'a>> {
-        if matches!(self.measure, Measure::Variance(_)) {
-            return Ok(PairColumns { x: Numbers::open(arguments, 0)?, y: None });
-        }
-        Ok(PairColumns { x: Numbers::open(arguments, 1)?, y: Some(Numbers::open(arguments, 0)?) })
-    }
-
-    fn add(&self, state: &mut Moments, input: &PairColumns<'_>, row: usize) -> Outcome<()> {
-        let y = match &input.y {
-            None => Some(0.0),
-            Some(column) => column.get(row),
-        };
-        match (input.x.get(row), y) {
-            (Some(x), Some(y)) => state.add(x, y),
-            _ => Ok(()),
-        }
-    }
 
     fn combine(&self, state: &mut Moments, other: &Moments) -> Outcome<()> {
         *state = state.combined(other)?;
@@ -361,5 +297,27 @@ impl Fold for Pairs {
             return Ok(Arc::new(Int64Array::from_iter_values(states.iter().map(|state| state.n as i64))));
         }
         Ok(Arc::new(Float64Array::from_iter(states.iter().map(|state| state.result(self.measure)))))
+    }
+}
+
+impl Fold for Pairs {
+    type Input<'a> = PairColumns<'a>;
+
+    fn open<'a>(&self, arguments: &'a [ArrayRef]) -> Outcome<PairColumns<'a>> {
+        if matches!(self.measure, Measure::Variance(_)) {
+            return Ok(PairColumns { x: Numbers::open(arguments, 0)?, y: None });
+        }
+        Ok(PairColumns { x: Numbers::open(arguments, 1)?, y: Some(Numbers::open(arguments, 0)?) })
+    }
+
+    fn add(&self, state: &mut Moments, input: &PairColumns<'_>, row: usize) -> Outcome<()> {
+        let y = match &input.y {
+            None => Some(0.0),
+            Some(column) => column.get(row),
+        };
+        match (input.x.get(row), y) {
+            (Some(x), Some(y)) => state.add(x, y),
+            _ => Ok(()),
+        }
     }
 }

@@ -13,10 +13,26 @@ use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use super::gather::Finish;
 use crate::failure::{Outcome, external, internal};
 
-/// An aggregate as a fold. Nulls are its own affair.
-pub(crate) trait Fold: Send + Sync + 'static {
+/// The small states rows are folded into: how they come together, travel, and end.
+pub(crate) trait Summary: Send + Sync + 'static {
     /// What is kept of one group; the default is that of no rows.
     type State: Clone + Default + fmt::Debug + Send + Sync + 'static;
+
+    fn combine(&self, state: &mut Self::State, other: &Self::State) -> Outcome<()>;
+
+    /// The Arrow types of [`Summary::export`].
+    fn state_types(&self) -> Vec<DataType>;
+    /// States as columns, for another stage of the aggregation.
+    fn export(&self, states: &[Self::State]) -> Outcome<Vec<ArrayRef>>;
+    /// The states in such columns.
+    fn import(&self, columns: &[ArrayRef]) -> Outcome<Vec<Self::State>>;
+
+    /// The result of each state.
+    fn finish(&self, states: &[Self::State]) -> Outcome<ArrayRef>;
+}
+
+/// An aggregate as a fold of rows. Nulls are its own affair.
+pub(crate) trait Fold: Summary {
     /// The arguments, opened for reading.
     type Input<'a>;
 
@@ -31,18 +47,6 @@ pub(crate) trait Fold: Send + Sync + 'static {
     fn retract(&self, _state: &mut Self::State, _input: &Self::Input<'_>, _row: usize) -> Outcome<()> {
         Err(internal("aggregate cannot forget rows"))
     }
-
-    fn combine(&self, state: &mut Self::State, other: &Self::State) -> Outcome<()>;
-
-    /// The Arrow types of [`Fold::export`].
-    fn state_types(&self) -> Vec<DataType>;
-    /// States as columns, for another stage of the aggregation.
-    fn export(&self, states: &[Self::State]) -> Outcome<Vec<ArrayRef>>;
-    /// The states in such columns.
-    fn import(&self, columns: &[ArrayRef]) -> Outcome<Vec<Self::State>>;
-
-    /// The result of each state.
-    fn finish(&self, states: &[Self::State]) -> Outcome<ArrayRef>;
 }
 
 /// A [`Fold`] without its type parameters.

@@ -7,17 +7,19 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, UInt32Array, new_empty_array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, MutableArrayData, make_array};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::{SortOptions, concat, filter, prep_null_mask_filter, take};
+use arrow::compute::{filter, prep_null_mask_filter};
 use arrow::datatypes::{DataType, Field};
-use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
-use crate::array::comparable;
+use super::arrange::{Layout, check_rows, too_many_rows};
 use crate::failure::{Outcome, arrow, external};
+
+/// Bytes below which no copy is made to hold less.
+const COMPACT_BYTES_MIN: usize = 4096;
 
 /// The last step of an aggregate.
 pub(crate) trait Finish: Send + Sync + 'static {
@@ -31,84 +33,6 @@ pub(crate) trait Finish: Send + Sync + 'static {
     }
 }
 
-/// What the gathered columns are.
-#[derive(Debug)]
-pub(crate) struct Layout {
-    /// Types of the arguments, then of the keys.
-    pub(crate) types: Vec<DataType>,
-    pub(crate) arguments: usize,
-    /// How each key sorts.
-    pub(crate) keys: Vec<SortOptions>,
-    pub(crate) distinct: bool,
-}
-
-impl Layout {
-    fn joined<'a>(&self, batches: impl Iterator<Item = &'a Vec<ArrayRef>> + Clone) -> Outcome<Vec<ArrayRef>> {
-        let column = |(index, ty): (usize, &DataType)| {
-            let parts: Vec<&dyn Array> = batches.clone().filter_map(|batch| batch.get(index)).map(AsRef::as_ref).collect();
-            match parts.as_slice() {
-                [] => Ok(new_empty_array(ty)),
-                parts => concat(parts).map_err(|error| arrow(&error)),
-            }
-        };
-        self.types.iter().enumerate().map(column).collect()
-    }
-
-    /// What rows sort by beyond their group: the keys, and for DISTINCT the arguments.
-    fn sort_rows(&self, columns: &[ArrayRef]) -> Outcome<Option<Rows>> {
-        let (arguments, keys) = columns.split_at(self.arguments);
-        let ascending = SortOptions { descending: false, nulls_first: false };
-        let mut sorted: Vec<(ArrayRef, SortOptions)> = keys.iter().cloned().zip(self.keys.iter().copied()).collect();
-        if self.distinct {
-            sorted.extend(arguments.iter().cloned().map(|column| (column, ascending)));
-        }
-        to_rows(sorted)
-    }
-
-    /// The arguments, row after row in the order of groups and keys, and where each group stands.
-    ///
-    /// `groups`: the group of each row; rows of groups from `count` on do not appear.
-    fn arranged(&self, columns: &[ArrayRef], groups: Option<&[usize]>, count: usize) -> Outcome<(Vec<ArrayRef>, Vec<Range<usize>>)> {
-        let rows = columns.first().map_or(0, |column| column.len());
-        let sort = self.sort_rows(columns)?;
-        let arguments = columns.get(..self.arguments).unwrap_or_default();
-        if groups.is_none() && sort.is_none() {
-            return Ok((arguments.to_vec(), std::iter::once(0..rows).collect()));
-        }
-        let group = |row: u32| groups.map_or(0, |groups| groups[row as usize]);
-        let mut order: Vec<u32> = (0..u32::try_from(rows).unwrap_or(u32::MAX)).filter(|row| group(*row) < count).collect();
-        match &sort {
-            Some(sort) => order.sort_by(|a, b| group(*a).cmp(&group(*b)).then_with(|| sort.row(*a as usize).cmp(&sort.row(*b as usize)))),
-            None => order.sort_by_key(|row| group(*row)),
-        }
-        if let (true, Some(sort)) = (self.distinct, &sort) {
-            order.dedup_by(|b, a| group(*a) == group(*b) && sort.row(*a as usize) == sort.row(*b as usize));
-        }
-        let mut ranges = Vec::with_capacity(count);
-        let mut start = 0;
-        for id in 0..count {
-            let end = start + order[start..].iter().take_while(|row| group(**row) == id).count();
-            ranges.push(start..end);
-            start = end;
-        }
-        let order = UInt32Array::from(order);
-        let taken = arguments.iter().map(|column| take(column, &order, None).map_err(|error| arrow(&error)));
-        Ok((taken.collect::<Outcome<_>>()?, ranges))
-    }
-}
-
-/// Columns as comparable rows; `None` for no columns.
-pub(crate) fn to_rows(columns: Vec<(ArrayRef, SortOptions)>) -> Outcome<Option<Rows>> {
-    if columns.is_empty() {
-        return Ok(None);
-    }
-    let columns: Vec<(ArrayRef, SortOptions)> = columns.into_iter().map(|(column, options)| (comparable(&column), options)).collect();
-    let fields = columns.iter().map(|(column, options)| SortField::new_with_options(column.data_type().clone(), *options));
-    let converter = RowConverter::new(fields.collect()).map_err(|error| arrow(&error))?;
-    let arrays: Vec<ArrayRef> = columns.into_iter().map(|(column, _)| column).collect();
-    converter.convert_columns(&arrays).map(Some).map_err(|error| arrow(&error))
-}
-
 fn list(values: ArrayRef, offsets: OffsetBuffer<i32>) -> Outcome<ListArray> {
     let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
     ListArray::try_new(field, offsets, values, None).map_err(|error| arrow(&error))
@@ -120,11 +44,28 @@ fn compact(column: &ArrayRef) -> ArrayRef {
         let views = column.as_string_view();
         let held: usize = views.data_buffers().iter().map(|buffer| buffer.len()).sum();
         let used: usize = views.lengths().filter(|length| *length > 12).map(|length| length as usize).sum();
-        if held > 4096 && held / 2 > used {
+        if held > COMPACT_BYTES_MIN && held / 2 > used {
             return Arc::new(views.gc());
+        }
+        return Arc::clone(column);
+    }
+    let data = column.to_data();
+    let (held, used) = (column.get_array_memory_size(), data.get_slice_memory_size().unwrap_or(usize::MAX));
+    if held > COMPACT_BYTES_MIN && held / 2 > used {
+        // A slice of something large.
+        let mut copy = MutableArrayData::new(vec![&data], false, column.len());
+        if copy.try_extend(0, 0, column.len()).is_ok() {
+            return make_array(copy.freeze());
         }
     }
     Arc::clone(column)
+}
+
+/// Bytes that columns of `held` bytes take until they are handed out: at that moment they are there twice, and where they are
+/// sorted by their values a third time.
+fn bytes_to_finish(held: usize, batches: usize, sorted: bool) -> usize {
+    let copies = 1 + usize::from(batches > 1 || sorted) + usize::from(sorted);
+    held.saturating_mul(copies)
 }
 
 /// The rows of the one group.
@@ -148,6 +89,7 @@ impl Gathered {
     /// All rows as one batch, which is then kept in place of the many.
     fn joined(&mut self) -> Outcome<Vec<ArrayRef>> {
         if self.batches.len() != 1 {
+            check_rows(self.batches.iter().filter_map(|batch| batch.first()).map(|column| column.len()).sum())?;
             let columns = self.layout.joined(self.batches.iter())?;
             self.batches.clear();
             self.batches.push_back(columns);
@@ -215,7 +157,7 @@ impl Accumulator for Gathered {
 
     fn size(&self) -> usize {
         let held: usize = self.batches.iter().flatten().map(|column| column.get_array_memory_size()).sum();
-        size_of_val(self) + held
+        size_of_val(self) + bytes_to_finish(held, self.batches.len(), self.layout.is_sorted())
     }
 }
 
@@ -223,41 +165,58 @@ impl Accumulator for Gathered {
 pub(crate) struct GatheredGroups {
     finish: Arc<dyn Finish>,
     layout: Arc<Layout>,
-    batches: Vec<Vec<ArrayRef>>,
-    /// The group of each row of all batches.
-    groups: Vec<usize>,
+    batches: Vec<Batch>,
     /// Groups there are.
     count: usize,
+    /// Rows and bytes of all batches.
+    rows: usize,
     held: usize,
+}
+
+/// Rows as they came.
+struct Batch {
+    columns: Vec<ArrayRef>,
+    /// The group of each.
+    groups: Vec<u32>,
 }
 
 impl GatheredGroups {
     pub(crate) fn new(finish: Arc<dyn Finish>, layout: Arc<Layout>) -> Self {
-        Self { finish, layout, batches: Vec::new(), groups: Vec::new(), count: 0, held: 0 }
+        Self { finish, layout, batches: Vec::new(), count: 0, rows: 0, held: 0 }
     }
 
-    fn push(&mut self, columns: Vec<ArrayRef>, groups: impl Iterator<Item = usize>) {
+    /// # Errors
+    /// 54000 for more than [`ROWS_MAX`].
+    fn push(&mut self, columns: &[ArrayRef], groups: impl Iterator<Item = usize>) -> Outcome<()> {
         let columns: Vec<ArrayRef> = columns.iter().map(compact).collect();
+        let mut numbers = Vec::with_capacity(columns.first().map_or(0, |column| column.len()));
+        for group in groups {
+            numbers.push(u32::try_from(group).map_err(|_| too_many_rows())?);
+        }
+        self.rows += numbers.len();
+        check_rows(self.rows)?;
         self.held += columns.iter().map(|column| column.get_array_memory_size()).sum::<usize>();
-        self.batches.push(columns);
-        self.groups.extend(groups);
+        self.batches.push(Batch { columns, groups: numbers });
+        Ok(())
     }
 
     /// Takes out the first groups: their number, and all rows with the group of each. Rows of later groups stay.
-    fn taken(&mut self, emit_to: EmitTo) -> Outcome<(usize, Vec<ArrayRef>, Vec<usize>)> {
-        let columns = self.layout.joined(self.batches.iter())?;
+    fn taken(&mut self, emit_to: EmitTo) -> Outcome<(usize, Vec<ArrayRef>, Vec<u32>)> {
+        let columns = self.layout.joined(self.batches.iter().map(|batch| &batch.columns))?;
+        let groups: Vec<u32> = self.batches.iter().flat_map(|batch| batch.groups.iter().copied()).collect();
         self.batches.clear();
-        self.held = 0;
-        let groups = std::mem::take(&mut self.groups);
+        (self.rows, self.held) = (0, 0);
         let count = match emit_to {
             EmitTo::All => std::mem::take(&mut self.count),
             EmitTo::First(count) => {
                 self.count -= count;
-                let later: BooleanArray = groups.iter().map(|group| Some(*group >= count)).collect();
+                let later: BooleanArray = groups.iter().map(|group| Some(*group as usize >= count)).collect();
                 if later.true_count() > 0 {
-                    let rest = columns.iter().map(|column| filter(column, &later).map_err(|error| arrow(&error)));
-                    let rest = rest.collect::<Outcome<Vec<_>>>()?;
-                    self.push(rest, groups.iter().filter(|group| **group >= count).map(|group| group - count));
+                    let rest = kept(&columns, &later)?;
+                    self.push(
+                        &rest,
+                        groups.iter().map(|group| *group as usize).filter(|group| *group >= count).map(|group| group - count),
+                    )?;
                 }
                 count
             }
@@ -286,14 +245,14 @@ impl GroupsAccumulator for GatheredGroups {
         self.count = total_num_groups;
         let values = values.get(..self.layout.types.len()).unwrap_or(values);
         match opt_filter {
-            None => self.push(values.to_vec(), group_indices.iter().copied()),
+            None => self.push(values, group_indices.iter().copied()),
             Some(filter) => {
                 let mask = mask(filter);
                 let columns = kept(values, &mask).map_err(external)?;
-                self.push(columns, group_indices.iter().zip(mask.values()).filter(|(_, keep)| *keep).map(|(group, _)| *group));
+                self.push(&columns, group_indices.iter().zip(mask.values()).filter(|(_, keep)| *keep).map(|(group, _)| *group))
             }
         }
-        Ok(())
+        .map_err(external)
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
@@ -301,19 +260,16 @@ impl GroupsAccumulator for GatheredGroups {
         let Some(first) = values.first().and_then(|column| column.as_list_opt::<i32>()) else {
             return Ok(());
         };
-        let groups: Vec<usize> = group_indices
-            .iter()
-            .enumerate()
-            .flat_map(|(row, group)| std::iter::repeat_n(*group, usize::try_from(first.value_length(row)).unwrap_or(0)))
-            .collect();
+        let lengths = first.offsets().lengths();
+        let groups = group_indices.iter().zip(lengths).flat_map(|(group, length)| std::iter::repeat_n(*group, length));
         let flat = |column: &ArrayRef| {
             let list = column.as_list::<i32>();
             let offsets = list.value_offsets();
             let (start, end) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
             list.values().slice(start as usize, (end - start) as usize)
         };
-        self.push(values.iter().map(flat).collect(), groups.into_iter());
-        Ok(())
+        let columns: Vec<ArrayRef> = values.iter().map(flat).collect();
+        self.push(&columns, groups).map_err(external)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -349,6 +305,8 @@ impl GroupsAccumulator for GatheredGroups {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.held + self.groups.capacity() * size_of::<usize>()
+        // The groups of all rows are there twice as well, and then the order of the rows.
+        let numbers = self.rows * size_of::<u32>() * 3;
+        size_of_val(self) + numbers + bytes_to_finish(self.held, self.batches.len(), self.layout.is_sorted())
     }
 }

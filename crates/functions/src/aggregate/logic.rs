@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, BitXor};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Int64Type};
 
-use super::exact::open;
-use super::fold::Fold;
+use super::fold::{Fold, Summary};
+use super::value_fold::{Pairwise, open};
 use crate::failure::{Outcome, internal};
 
 /// Whether all values are true, or any.
@@ -32,31 +32,8 @@ impl Votes {
     }
 }
 
-impl Fold for Truth {
+impl Summary for Truth {
     type State = Votes;
-    type Input<'a> = &'a BooleanArray;
-
-    const RETRACTS: bool = true;
-    const IDEMPOTENT: bool = true;
-
-    fn open<'a>(&self, arguments: &'a [ArrayRef]) -> Outcome<Self::Input<'a>> {
-        let column = arguments.first().and_then(|column| column.as_boolean_opt());
-        column.ok_or_else(|| internal("aggregate expected a column of boolean"))
-    }
-
-    fn add(&self, state: &mut Votes, input: &Self::Input<'_>, row: usize) -> Outcome<()> {
-        if input.is_valid(row) {
-            state.count(input.value(row), 1);
-        }
-        Ok(())
-    }
-
-    fn retract(&self, state: &mut Votes, input: &Self::Input<'_>, row: usize) -> Outcome<()> {
-        if input.is_valid(row) {
-            state.count(input.value(row), -1);
-        }
-        Ok(())
-    }
 
     fn combine(&self, state: &mut Votes, other: &Votes) -> Outcome<()> {
         state.yes += other.yes;
@@ -85,6 +62,32 @@ impl Fold for Truth {
     }
 }
 
+impl Fold for Truth {
+    type Input<'a> = &'a BooleanArray;
+
+    const RETRACTS: bool = true;
+    const IDEMPOTENT: bool = true;
+
+    fn open<'a>(&self, arguments: &'a [ArrayRef]) -> Outcome<Self::Input<'a>> {
+        let column = arguments.first().and_then(|column| column.as_boolean_opt());
+        column.ok_or_else(|| internal("aggregate expected a column of boolean"))
+    }
+
+    fn add(&self, state: &mut Votes, input: &Self::Input<'_>, row: usize) -> Outcome<()> {
+        if input.is_valid(row) {
+            state.count(input.value(row), 1);
+        }
+        Ok(())
+    }
+
+    fn retract(&self, state: &mut Votes, input: &Self::Input<'_>, row: usize) -> Outcome<()> {
+        if input.is_valid(row) {
+            state.count(input.value(row), -1);
+        }
+        Ok(())
+    }
+}
+
 /// How bits come together.
 #[derive(Clone, Copy)]
 pub(super) enum Bits {
@@ -105,48 +108,18 @@ impl<T> Bitwise<T> {
     }
 }
 
-impl<T> Fold for Bitwise<T>
+impl<T> Pairwise for Bitwise<T>
 where
     T: ArrowPrimitiveType,
     T::Native: BitAnd<Output = T::Native> + BitOr<Output = T::Native> + BitXor<Output = T::Native>,
 {
-    type State = Option<T::Native>;
-    type Input<'a> = &'a PrimitiveArray<T>;
+    type Value = T;
 
-    fn open<'a>(&self, arguments: &'a [ArrayRef]) -> Outcome<Self::Input<'a>> {
-        open::<T>(arguments, 0)
-    }
-
-    fn add(&self, state: &mut Self::State, input: &Self::Input<'_>, row: usize) -> Outcome<()> {
-        let value = input.is_valid(row).then(|| input.value(row));
-        self.combine(state, &value)
-    }
-
-    fn combine(&self, state: &mut Self::State, other: &Self::State) -> Outcome<()> {
-        *state = match (*state, *other) {
-            (Some(a), Some(b)) => Some(match self.bits {
-                Bits::And => a & b,
-                Bits::Or => a | b,
-                Bits::Xor => a ^ b,
-            }),
-            (one, other) => one.or(other),
-        };
-        Ok(())
-    }
-
-    fn state_types(&self) -> Vec<DataType> {
-        vec![T::DATA_TYPE]
-    }
-
-    fn export(&self, states: &[Self::State]) -> Outcome<Vec<ArrayRef>> {
-        Ok(vec![self.finish(states)?])
-    }
-
-    fn import(&self, columns: &[ArrayRef]) -> Outcome<Vec<Self::State>> {
-        Ok(open::<T>(columns, 0)?.iter().collect())
-    }
-
-    fn finish(&self, states: &[Self::State]) -> Outcome<ArrayRef> {
-        Ok(Arc::new(PrimitiveArray::<T>::from_iter(states.iter().copied())))
+    fn pair(&self, first: T::Native, second: T::Native) -> Outcome<T::Native> {
+        Ok(match self.bits {
+            Bits::And => first & second,
+            Bits::Or => first | second,
+            Bits::Xor => first ^ second,
+        })
     }
 }

@@ -9,7 +9,8 @@ use arrow::compute::{SortOptions, take};
 use arrow::datatypes::{DataType, Field, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType};
 use kura_pgtypes::{SqlError, SqlState};
 
-use super::gather::{Finish, to_rows};
+use super::arrange::to_rows;
+use super::gather::Finish;
 use crate::failure::{Outcome, arrow, internal};
 use crate::op::temporal;
 

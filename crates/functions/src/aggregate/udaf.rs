@@ -17,8 +17,9 @@ use datafusion::logical_expr::{
 
 use kura_pgtypes::PgType;
 
+use super::arrange::Layout;
 use super::fold::{Fold, Folding, Refold};
-use super::gather::{Finish, Gathered, GatheredGroups, Layout};
+use super::gather::{Finish, Gathered, GatheredGroups};
 use crate::failure::{external, internal};
 use crate::kernel::signature_text;
 use crate::registry::AggregateCall;
@@ -105,6 +106,14 @@ pub(crate) fn fold<F: Fold>(call: &AggregateCall<'_>, fold: F) -> Arc<AggregateU
 /// An aggregate over all rows of a group. `ordered`: whether their order matters.
 pub(crate) fn gather(call: &AggregateCall<'_>, finish: impl Finish, ordered: bool) -> Arc<AggregateUDF> {
     build(call, Body::Gather { finish: Arc::new(finish), ordered }, false, None)
+}
+
+/// Whether the aggregate keeps all rows of a group, so that a stage before the last one only copies them.
+pub(crate) fn gathers(function: &AggregateUDF, distinct: bool) -> bool {
+    function.inner().downcast_ref::<Udaf>().is_some_and(|udaf| match udaf.body {
+        Body::Gather { .. } => true,
+        Body::Fold(_) => udaf.distinct(distinct),
+    })
 }
 
 impl Udaf {

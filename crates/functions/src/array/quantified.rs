@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, UInt32Array};
 use arrow::compute::take;
-use arrow::row::Rows;
+use arrow::row::{Row, Rows};
 use datafusion::logical_expr::ScalarUDF;
 use kura_pgtypes::PgType;
 
@@ -68,7 +68,7 @@ pub(super) fn functions() -> Vec<Function> {
 /// What arrays hold of each other.
 pub(super) fn operators() -> Vec<Function> {
     const SETS: [(&str, Make); 3] =
-        [("@>", |call| sets(call, contains)), ("<@", |call| sets(call, |a, b| contains(b, a))), ("&&", |call| sets(call, overlaps))];
+        [("@>", |call| of_two(call, contains)), ("<@", |call| of_two(call, |a, b| contains(b, a))), ("&&", |call| of_two(call, overlaps))];
     SETS.into_iter().map(|(name, make)| Function::fixed(name, &[ARRAY, ARRAY], PgType::BOOL, make)).collect()
 }
 
@@ -132,6 +132,11 @@ struct Side<'a> {
 }
 
 impl Side<'_> {
+    /// The elements, comparable; NULL is a value of its own, the last.
+    fn keys(&self) -> impl Iterator<Item = Row<'_>> {
+        self.places.clone().map(|place| self.rows.row(place))
+    }
+
     /// The elements; `None` for NULL, which equals nothing.
     fn elements(&self) -> impl Iterator<Item = Option<&[u8]>> {
         self.places.clone().map(|place| self.values.is_valid(place).then(|| self.rows.row(place).data()))
@@ -142,9 +147,8 @@ impl Side<'_> {
     }
 }
 
-type Sets = fn(Side<'_>, Side<'_>) -> bool;
-
-fn sets(call: &Call<'_>, test: Sets) -> Arc<ScalarUDF> {
+/// A test of two arrays.
+fn of_two(call: &Call<'_>, test: impl Fn(&Side<'_>, &Side<'_>) -> bool + Send + Sync + 'static) -> Arc<ScalarUDF> {
     function(call, move |args| {
         let (a, b) = (lists(args, 0)?, lists(args, 1)?);
         let keys = rows_of(&[a.values(), b.values()])?;
@@ -154,34 +158,24 @@ fn sets(call: &Call<'_>, test: Sets) -> Arc<ScalarUDF> {
             };
             let first = Side { rows: &keys[0], values: a.values(), places: first };
             let second = Side { rows: &keys[1], values: b.values(), places: second };
-            Ok(Some(test(first, second)))
+            Ok(Some(test(&first, &second)))
         })
     })
 }
 
 /// Whether every element of `b` is one of `a`.
-fn contains(a: Side<'_>, b: Side<'_>) -> bool {
+fn contains(a: &Side<'_>, b: &Side<'_>) -> bool {
     let have = a.set();
     b.elements().all(|wanted| wanted.is_some_and(|wanted| have.contains(wanted)))
 }
 
 /// Whether one element is in both.
-fn overlaps(a: Side<'_>, b: Side<'_>) -> bool {
+fn overlaps(a: &Side<'_>, b: &Side<'_>) -> bool {
     let have = a.set();
     b.elements().flatten().any(|wanted| have.contains(wanted))
 }
 
 /// Arrays element by element, NULL elements equal and last, then by length.
 fn whole(call: &Call<'_>, test: Test) -> Arc<ScalarUDF> {
-    function(call, move |args| {
-        let (a, b) = (lists(args, 0)?, lists(args, 1)?);
-        let keys = rows_of(&[a.values(), b.values()])?;
-        rows::<bool>(args.rows, &PgType::BOOL.arrow(), |row| {
-            let (Some(first), Some(second)) = (span(&a, row), span(&b, row)) else {
-                return Ok(None);
-            };
-            let (first, second) = (first.map(|place| keys[0].row(place)), second.map(|place| keys[1].row(place)));
-            Ok(Some(test(first.cmp(second))))
-        })
-    })
+    of_two(call, move |a, b| test(a.keys().cmp(b.keys())))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, IntervalMonthDayNano};
+use kura_pgtypes::calendar::POSTGRES_EPOCH_MICROS;
 use kura_pgtypes::{PgType, Scalar, TimeZone};
 
 use super::{Context, Convert};
@@ -14,9 +15,6 @@ use crate::kernel::column::{Date, Interval, Read, Stamp, Time};
 use crate::kernel::lift::rows;
 use crate::kernel::write::Write;
 use crate::op::temporal::{interval, micros};
-
-/// Microseconds from 1970 to 2000, where PostgreSQL counts from.
-const POSTGRES_EPOCH: i64 = 10_957 * DAY;
 
 /// The conversion between two types of this family; `None` for any other.
 pub(super) fn converter(from: PgType, to: PgType, context: Context<'_>) -> Option<Convert> {
@@ -127,7 +125,7 @@ fn precise(convert: Convert, to: PgType) -> Convert {
         if timestamp {
             let values = column.read::<Stamp>()?;
             return rows::<i64>(column.array.len(), &data_type, |row| {
-                Ok(values.get(row).map(|value| if calendar::is_finite(value) { round(value, unit, POSTGRES_EPOCH) } else { value }))
+                Ok(values.get(row).map(|value| if calendar::is_finite(value) { round(value, unit, POSTGRES_EPOCH_MICROS) } else { value }))
             });
         }
         let values = column.read::<Time>()?;

@@ -5,6 +5,7 @@
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::IntervalMonthDayNano;
+use kura_pgtypes::calendar::UNIX_EPOCH_JULIAN;
 use kura_pgtypes::{PgType, Scalar};
 
 use super::calendar::{self, DAY, HOUR, MINUTE, SECOND, is_finite};
@@ -23,8 +24,6 @@ mod part;
 
 use part::Part;
 
-/// Days from Julian day 0 to 1970-01-01.
-pub(super) const JULIAN_EPOCH: i64 = 2_440_588;
 /// Decimals of `extract` when nothing says which field it is.
 const SCALE_DEFAULT: i64 = 6;
 /// Decimals of a Julian date that is no midnight.
@@ -178,7 +177,7 @@ fn of_date(unit: Unit, date: i32) -> Outcome<Part> {
     }
     Ok(match unit {
         Unit::Epoch => Part::Whole(i64::from(date) * (DAY / SECOND)),
-        Unit::Julian => Part::Whole(i64::from(date) + JULIAN_EPOCH),
+        Unit::Julian => Part::Whole(i64::from(date) + UNIX_EPOCH_JULIAN),
         unit => of_day(unit, date.into()),
     })
 }
@@ -197,7 +196,7 @@ fn of_timestamp(unit: Unit, stamp: i64) -> Outcome<Part> {
     let (day, time) = calendar::split(stamp);
     Ok(match unit {
         Unit::Epoch => Part::Micros(stamp.into()),
-        Unit::Julian => Part::Julian { day: day + JULIAN_EPOCH, time },
+        Unit::Julian => Part::Julian { day: day + UNIX_EPOCH_JULIAN, time },
         Unit::Microseconds | Unit::Milliseconds | Unit::Second | Unit::Minute | Unit::Hour => of_clock(unit, time),
         unit => of_day(unit, day),
     })

@@ -16,7 +16,8 @@ use kura_pgtypes::{Format, OutputSettings, PgType, SqlError, TimeZone, decode, e
 use crate::registry::{ArgType, Function, operator_functions, scalar_functions};
 use crate::session_info::SessionInfo;
 
-fn session(zone: &str) -> SessionInfo {
+/// A session in a zone.
+pub(crate) fn session(zone: &str) -> SessionInfo {
     let timezone = TimeZone::from_name(zone).expect("a zone of the tests");
     SessionInfo {
         user: "kura".to_owned(),
@@ -28,6 +29,7 @@ fn session(zone: &str) -> SessionInfo {
         timezone: timezone.clone(),
         settings: OutputSettings { timezone, ..OutputSettings::default() },
         backend_pid: 1,
+        advisory: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The names of units and fields: what `date_trunc`, `date_part` and `extract` take as their first argument.
 
-use kura_pgtypes::{PgType, SqlError, SqlState};
+use kura_pgtypes::{PgType, SqlError, SqlState, TimeUnit};
 
 /// A unit of time or a field of a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +31,24 @@ pub(super) enum Unit {
     Reserved,
 }
 
-/// PostgreSQL compares the first ten characters only.
-const LENGTH_MAX: usize = 10;
+impl From<TimeUnit> for Unit {
+    fn from(unit: TimeUnit) -> Self {
+        match unit {
+            TimeUnit::Microsecond => Self::Microseconds,
+            TimeUnit::Millisecond => Self::Milliseconds,
+            TimeUnit::Second => Self::Second,
+            TimeUnit::Minute => Self::Minute,
+            TimeUnit::Hour => Self::Hour,
+            TimeUnit::Day => Self::Day,
+            TimeUnit::Week => Self::Week,
+            TimeUnit::Month => Self::Month,
+            TimeUnit::Year => Self::Year,
+            TimeUnit::Decade => Self::Decade,
+            TimeUnit::Century => Self::Century,
+            TimeUnit::Millennium => Self::Millennium,
+        }
+    }
+}
 
 /// The name as PostgreSQL reports it: in lower case.
 pub(super) fn folded(name: &str) -> String {
@@ -40,30 +56,19 @@ pub(super) fn folded(name: &str) -> String {
 }
 
 fn key(name: &str) -> &str {
-    name.get(..LENGTH_MAX).unwrap_or(name)
+    name.get(..TimeUnit::NAME_LENGTH_MAX).unwrap_or(name)
 }
 
-/// A unit of time, as intervals have it. `name`: lower case.
+/// A unit of time. `name`: lower case.
 pub(super) fn unit(name: &str) -> Option<Unit> {
-    Some(match key(name) {
-        "us" | "usec" | "usecond" | "useconds" | "usecs" | "microsecon" => Unit::Microseconds,
-        "ms" | "msec" | "msecond" | "mseconds" | "msecs" | "millisecon" => Unit::Milliseconds,
-        "s" | "sec" | "second" | "seconds" | "secs" => Unit::Second,
-        "m" | "min" | "mins" | "minute" | "minutes" => Unit::Minute,
-        "h" | "hour" | "hours" | "hr" | "hrs" => Unit::Hour,
-        "d" | "day" | "days" => Unit::Day,
-        "w" | "week" | "weeks" => Unit::Week,
-        "mon" | "mons" | "month" | "months" => Unit::Month,
-        "qtr" | "quarter" => Unit::Quarter,
-        "y" | "year" | "years" | "yr" | "yrs" => Unit::Year,
-        "dec" | "decade" | "decades" | "decs" => Unit::Decade,
-        "c" | "cent" | "centuries" | "century" => Unit::Century,
-        "mil" | "millennia" | "millennium" | "mils" => Unit::Millennium,
-        "timezone" => Unit::Timezone,
-        "timezone_h" => Unit::TimezoneHour,
-        "timezone_m" => Unit::TimezoneMinute,
-        _ => return None,
-    })
+    let further = || match key(name) {
+        "qtr" | "quarter" => Some(Unit::Quarter),
+        "timezone" => Some(Unit::Timezone),
+        "timezone_h" => Some(Unit::TimezoneHour),
+        "timezone_m" => Some(Unit::TimezoneMinute),
+        _ => None,
+    };
+    TimeUnit::named(name).map(Unit::from).or_else(further)
 }
 
 /// A unit or a field of a date. `name`: lower case.

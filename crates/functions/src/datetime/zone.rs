@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, IntervalMonthDayNanoArray};
 use arrow::datatypes::IntervalMonthDayNano;
 use datafusion::logical_expr::ScalarUDF;
+use kura_pgtypes::calendar::POSTGRES_EPOCH_MICROS;
 use kura_pgtypes::{OutputSettings, PgType, SqlError, SqlState, TimeZone, encode};
 
-use super::calendar::{self, DAY, SECOND};
+use super::calendar::{self, SECOND};
 use super::clock::Clock;
 use super::{Keys, TEXT};
 use crate::failure::{Outcome, invalid_parameter, unsupported};
@@ -109,7 +110,7 @@ fn from_seconds(seconds: f64) -> Outcome<i64> {
     }
     // In PostgreSQL's steps, so that the same digits are lost.
     let micros = ((seconds - POSTGRES_EPOCH_SECONDS) * 1e6).round_ties_even();
-    let stamp = if micros.abs() < 9.3e18 { i128::from(micros as i64).checked_add(i128::from(10_957 * DAY)) } else { None };
+    let stamp = if micros.abs() < 9.3e18 { i128::from(micros as i64).checked_add(i128::from(POSTGRES_EPOCH_MICROS)) } else { None };
     calendar::timestamp(stamp.and_then(|stamp| i64::try_from(stamp).ok()))
         .map_err(|_| error(format!("timestamp out of range: \"{}\"", super::make::general(seconds))))
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use datafusion::logical_expr::AggregateUDF;
 use kura_pgtypes::PgType;
+use kura_pgtypes::json::quote;
 
 use super::build::{bad_key, is_key};
 use super::extract::cannot;
-use super::write::{JsonOf, formed, quote};
+use super::write::{JsonOf, formed};
 use crate::aggregate::gather::Finish;
 use crate::aggregate::udaf;
 use crate::cast::TextOf;
@@ -59,6 +60,33 @@ fn column(columns: &[ArrayRef], index: usize) -> Outcome<&ArrayRef> {
     columns.get(index).ok_or_else(|| internal("aggregate called with too few arguments"))
 }
 
+/// One JSON text per group, NULL for one without rows: `open`, what `row` writes for each, `close`.
+///
+/// `row` gets the text so far, the builder to ask for room, the row, and whether it is the first of its group.
+fn per_group(
+    ranges: &[Range<usize>],
+    (open, close): (&str, &str),
+    returns: PgType,
+    mut row: impl FnMut(&mut String, &TextBuilder, usize, bool) -> Outcome<()>,
+) -> Outcome<ArrayRef> {
+    let mut builder = TextBuilder::new(ranges.len());
+    let mut json = String::new();
+    for range in ranges {
+        if range.is_empty() {
+            builder.append_null();
+            continue;
+        }
+        json.clear();
+        json.push_str(open);
+        for index in range.clone() {
+            row(&mut json, &builder, index, index == range.start)?;
+        }
+        json.push_str(close);
+        builder.append(&json)?;
+    }
+    formed(builder.finish(), returns)
+}
+
 struct ArrayAgg {
     value: JsonOf,
     separator: &'static str,
@@ -69,25 +97,13 @@ impl Finish for ArrayAgg {
     fn finish(&self, columns: &[ArrayRef], ranges: &[Range<usize>]) -> Outcome<ArrayRef> {
         let values = text(self.value.array(column(columns, 0)?)?);
         let values = values.read::<Text>()?;
-        let mut builder = TextBuilder::new(ranges.len());
-        let mut json = String::new();
-        for range in ranges {
-            if range.is_empty() {
-                builder.append_null();
-                continue;
-            }
-            json.clear();
-            json.push('[');
-            for row in range.clone() {
-                let value = values.get(row).unwrap_or("null");
-                builder.admit(json.len() + value.len())?;
-                json.push_str(if row > range.start { self.separator } else { "" });
-                json.push_str(value);
-            }
-            json.push(']');
-            builder.append(&json)?;
-        }
-        formed(builder.finish(), self.returns)
+        per_group(ranges, ("[", "]"), self.returns, |json, builder, row, first| {
+            let value = values.get(row).unwrap_or("null");
+            builder.admit(json.len() + value.len())?;
+            json.push_str(if first { "" } else { self.separator });
+            json.push_str(value);
+            Ok(())
+        })
     }
 }
 
@@ -103,27 +119,15 @@ impl Finish for ObjectAgg {
         let key = self.key.as_ref().ok_or_else(bad_key)?;
         let (keys, values) = (text(key.array(column(columns, 0)?)?), text(self.value.array(column(columns, 1)?)?));
         let (keys, values) = (keys.read::<Text>()?, values.read::<Text>()?);
-        let mut builder = TextBuilder::new(ranges.len());
-        let mut json = String::new();
-        for range in ranges {
-            if range.is_empty() {
-                builder.append_null();
-                continue;
-            }
-            json.clear();
-            json.push_str("{ ");
-            for row in range.clone() {
-                let key = keys.get(row).ok_or_else(|| cannot("field name must not be null"))?;
-                let value = values.get(row).unwrap_or("null");
-                builder.admit(json.len() + key.len() + value.len())?;
-                json.push_str(if row > range.start { ", " } else { "" });
-                quote(key, &mut json);
-                json.push_str(" : ");
-                json.push_str(value);
-            }
-            json.push_str(" }");
-            builder.append(&json)?;
-        }
-        formed(builder.finish(), self.returns)
+        per_group(ranges, ("{ ", " }"), self.returns, |json, builder, row, first| {
+            let key = keys.get(row).ok_or_else(|| cannot("field name must not be null"))?;
+            let value = values.get(row).unwrap_or("null");
+            builder.admit(json.len() + key.len() + value.len())?;
+            json.push_str(if first { "" } else { ", " });
+            quote(key, json);
+            json.push_str(" : ");
+            json.push_str(value);
+            Ok(())
+        })
     }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use datafusion::logical_expr::ScalarUDF;
+use kura_pgtypes::json::quote;
 use kura_pgtypes::{PgType, Scalar, SqlError, SqlState};
 
 use super::extract::cannot;
-use super::write::{JsonOf, formed, quote};
+use super::write::{JsonOf, formed};
 use super::{BOOL, TEXTS};
 use crate::array::{lists, span};
 use crate::cast::TextOf;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ListArray};
 use datafusion::logical_expr::ScalarUDF;
+use kura_pgtypes::json::{quote, unescape};
 use kura_pgtypes::{PgType, SqlError, SqlState};
 
 use super::extract::cannot;
 use super::scan::{self, Kind, kind};
-use super::write::{formed, quote};
+use super::write::formed;
 use super::{BOOL, JSON, JSONB, TEXTS};
 use crate::array::{lists, span};
 use crate::failure::Outcome;
@@ -99,9 +100,9 @@ fn from_scalar() -> SqlError {
 /// Deletes the members and elements that are named.
 fn without(value: &str, gone: impl Fn(&str) -> bool, out: &mut Out) -> Outcome<bool> {
     match kind(value) {
-        Kind::Object => put_object(scan::members(value).filter(|(key, _)| !gone(&scan::unescape(key))), out)?,
+        Kind::Object => put_object(scan::members(value).filter(|(key, _)| !gone(&unescape(key))), out)?,
         Kind::Array => {
-            let stays = |element: &&str| kind(element) != Kind::String || !gone(&scan::unescape(element));
+            let stays = |element: &&str| kind(element) != Kind::String || !gone(&unescape(element));
             put_array(scan::elements(value).filter(stays), out)?;
         }
         _ => return Err(from_scalar()),
@@ -191,7 +192,7 @@ impl Edit<'_> {
         };
         out.push('{');
         for (key, value) in scan::members(object) {
-            if scan::unescape(key) != step {
+            if unescape(key) != step {
                 begin(key, out)?;
                 put(value, out)?;
                 continue;

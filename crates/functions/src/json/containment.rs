@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 use kura_pgtypes::PgType;
+use kura_pgtypes::json::unescape;
 
 use super::scan::{self, Kind, kind};
 use crate::array::{lists, span};
@@ -28,7 +29,7 @@ pub(super) fn contains(call: &Call<'_>, swapped: bool) -> Arc<ScalarUDF> {
 fn holds(outer: &str, inner: &str) -> bool {
     match (kind(outer), kind(inner)) {
         (Kind::Object, Kind::Object) => {
-            scan::members(inner).all(|(key, wanted)| scan::get(outer, &scan::unescape(key)).is_some_and(|have| holds(have, wanted)))
+            scan::members(inner).all(|(key, wanted)| scan::get(outer, &unescape(key)).is_some_and(|have| holds(have, wanted)))
         }
         (Kind::Array, Kind::Array) => scan::elements(inner).all(|wanted| scan::elements(outer).any(|have| holds(have, wanted))),
         _ => same_scalar(outer, inner),
@@ -49,7 +50,7 @@ fn without_zeros(number: &str) -> &str {
 
 /// Whether a text is a key of the object, an element of the array, or the string itself.
 fn has(value: &str, key: &str) -> bool {
-    let is_it = |element: &str| kind(element) == Kind::String && scan::unescape(element) == key;
+    let is_it = |element: &str| kind(element) == Kind::String && unescape(element) == key;
     match kind(value) {
         Kind::Object => scan::get(value, key).is_some(),
         Kind::Array => scan::elements(value).any(is_it),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 use kura_pgtypes::PgType;
+use kura_pgtypes::json::unescape;
 
 use super::extract::cannot;
 use super::scan::{self, Kind, kind};
@@ -78,7 +79,7 @@ fn keys(call: &Call<'_>) -> Arc<ScalarUDF> {
             Kind::Array => return Err(cannot(format!("cannot call {name} on an array"))),
             _ => return Err(cannot(format!("cannot call {name} on a scalar"))),
         }
-        scan::members(value).try_for_each(|(key, _)| lists.push(Some(&scan::unescape(key))))
+        scan::members(value).try_for_each(|(key, _)| lists.push(Some(&unescape(key))))
     })
 }
 

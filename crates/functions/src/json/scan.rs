@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use kura_pgtypes::json::{string_end, unescape};
+
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -49,19 +51,6 @@ pub(super) fn trim(text: &str) -> &str {
 
 fn skip_space(bytes: &[u8], at: usize) -> usize {
     at + bytes[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
-}
-
-/// The end of the string that starts at `at`.
-fn string_end(bytes: &[u8], at: usize) -> usize {
-    let mut end = at + 1;
-    while let Some(byte) = bytes.get(end) {
-        match byte {
-            b'"' => return end + 1,
-            b'\\' => end += 2,
-            _ => end += 1,
-        }
-    }
-    bytes.len()
 }
 
 /// The end of the value that starts at `at`.
@@ -159,42 +148,6 @@ impl<'a> Iterator for Members<'a> {
         self.at = end;
         Some((self.text.get(at..key_end)?, self.text.get(start..end)?))
     }
-}
-
-/// The text a string stands for.
-pub(super) fn unescape(token: &str) -> Cow<'_, str> {
-    let inner = token.get(1..token.len().saturating_sub(1)).unwrap_or_default();
-    if !inner.contains('\\') {
-        return Cow::Borrowed(inner);
-    }
-    let mut out = String::with_capacity(inner.len());
-    let mut high: Option<u16> = None;
-    let mut chars = inner.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('u') => {
-                let digits: String = chars.by_ref().take(4).collect();
-                let unit = u16::from_str_radix(&digits, 16).unwrap_or(0xFFFD);
-                let units: Vec<u16> = high.take().into_iter().chain([unit]).collect();
-                match String::from_utf16(&units) {
-                    Ok(text) => out.push_str(&text),
-                    Err(_) => high = Some(unit),
-                }
-            }
-            Some('b') => out.push('\u{8}'),
-            Some('f') => out.push('\u{C}'),
-            Some('n') => out.push('\n'),
-            Some('r') => out.push('\r'),
-            Some('t') => out.push('\t'),
-            Some(other) => out.push(other),
-            None => {}
-        }
-    }
-    Cow::Owned(out)
 }
 
 /// The value of a key; of equal keys the last. `None` for anything but an object.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
+use kura_pgtypes::json::quote;
 use kura_pgtypes::{DateStyle, OutputSettings, PgType, Scalar};
 
 use crate::cast::TextOf;
@@ -107,25 +108,6 @@ fn stamp(text: &str) -> String {
         _ => "",
     };
     format!("{date}T{time}{minutes}{era}")
-}
-
-/// Appends a string with quotes and escapes.
-pub(super) fn quote(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{C}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
 }
 
 /// A column of JSON in the form of its type: `jsonb` has one of its own.

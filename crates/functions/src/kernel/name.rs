@@ -26,10 +26,15 @@ impl Id {
 /// `name(a,b)`, or `name(#17)` where the arguments are large.
 pub(super) fn of_call(name: &str, id: Id, arguments: &[Expr]) -> Result<String> {
     if !is_small(arguments)? {
-        return Ok(format!("{name}(#{})", id.0));
+        return Ok(of_long_call(name, id));
     }
     let arguments: Vec<String> = arguments.iter().map(|argument| argument.schema_name().to_string()).collect();
     Ok(format!("{name}({})", arguments.join(",")))
+}
+
+/// `name(#17)`
+pub(super) fn of_long_call(name: &str, id: Id) -> String {
+    format!("{name}(#{})", id.0)
 }
 
 fn is_small(arguments: &[Expr]) -> Result<bool> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
+use kura_pgtypes::identifier::unquoted;
 use kura_pgtypes::{PgType, SqlError};
 
 use super::TEXT;
@@ -281,7 +282,7 @@ fn parse(text: &str, strict: bool) -> Outcome<Vec<String>> {
     let mut rest = text.trim_start_matches(blank);
     loop {
         if let Some(quoted) = rest.strip_prefix('"') {
-            let (name, after) = quoted_name(quoted).ok_or_else(|| invalid("String has unclosed double quotes."))?;
+            let (name, after) = unquoted(quoted).ok_or_else(|| invalid("String has unclosed double quotes."))?;
             if name.is_empty() {
                 return Err(invalid("Quoted identifier must not be empty."));
             }
@@ -303,24 +304,6 @@ fn parse(text: &str, strict: bool) -> Outcome<Vec<String>> {
             Some(after) => rest = after.trim_start_matches(blank),
             None if rest.is_empty() || !strict => return Ok(names),
             None => return Err(invalid("")),
-        }
-    }
-}
-
-/// A name up to its closing quote, and what follows. `text`: after the opening quote.
-fn quoted_name(text: &str) -> Option<(String, &str)> {
-    let mut name = String::new();
-    let mut rest = text;
-    loop {
-        let at = rest.find('"')?;
-        name.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        match rest.strip_prefix('"') {
-            Some(after) => {
-                name.push('"');
-                rest = after;
-            }
-            None => return Some((name, rest)),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::failure::{Outcome, internal, invalid_parameter};
 use crate::kernel::column::{Int4, Text, Typed};
 use crate::kernel::lift::{rows, text_rows};
 use crate::kernel::list::{TextLists, nest};
+use crate::kernel::write::Write;
 use crate::kernel::{Args, function, scalar_udf, signature_text};
 use crate::op::pattern::{Expression, Flags, RegexCache, similar_expression};
 use crate::registry::{ArgType, Call, Function};
@@ -33,18 +34,7 @@ fn matching() -> Vec<Function> {
         all.push(Function::fixed("regexp_like", arguments, PgType::BOOL, like));
     }
     all.push(Function::fixed("substring", &[TEXT, TEXT], PgType::TEXT, |call| {
-        function(call, |args| {
-            let reader = Reader::open(args, &[])?;
-            text_rows(args.rows, |row, out| {
-                let Some(input) = reader.row(row) else {
-                    return Ok(false);
-                };
-                let expression = reader.expression(&input, "substring")?;
-                let found = part(&expression, input.text)?;
-                out.push_str(found.unwrap_or_default());
-                Ok(found.is_some())
-            })
-        })
+        parts(call, |reader, input| part(&*reader.expression(input, "substring")?, input.text))
     }));
     all.push(Function::fixed("substring", &[TEXT, TEXT, TEXT], PgType::TEXT, similar_part));
     all
@@ -112,8 +102,39 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A value per row; NULL where an argument is.
+pub(super) fn values<R: Write + 'static>(
+    call: &Call<'_>,
+    f: impl Fn(&Reader<'_>, &Input<'_>) -> Outcome<R> + Send + Sync + 'static,
+) -> Arc<ScalarUDF> {
+    let (types, returns) = (extra_types(call), call.returns.arrow());
+    function(call, move |args| {
+        let reader = Reader::open(args, &types)?;
+        rows(args.rows, &returns, |row| reader.row(row).map(|input| f(&reader, &input)).transpose())
+    })
+}
+
+/// A part of the text per row; NULL where an argument is, or where there is none.
+pub(super) fn parts(
+    call: &Call<'_>,
+    f: impl for<'a> Fn(&Reader<'_>, &Input<'a>) -> Outcome<Option<&'a str>> + Send + Sync + 'static,
+) -> Arc<ScalarUDF> {
+    let types = extra_types(call);
+    function(call, move |args| {
+        let reader = Reader::open(args, &types)?;
+        text_rows(args.rows, |row, out| {
+            let Some(input) = reader.row(row) else {
+                return Ok(false);
+            };
+            let found = f(&reader, &input)?;
+            out.push_str(found.unwrap_or_default());
+            Ok(found.is_some())
+        })
+    })
+}
+
 /// The types after text and pattern.
-pub(super) fn extra_types(call: &Call<'_>) -> Vec<PgType> {
+fn extra_types(call: &Call<'_>) -> Vec<PgType> {
     call.arguments.iter().skip(2).map(|ty| ty.with_typmod(-1)).collect()
 }
 
@@ -183,16 +204,7 @@ fn similar_part(call: &Call<'_>) -> Arc<ScalarUDF> {
 }
 
 fn like(call: &Call<'_>) -> Arc<ScalarUDF> {
-    let types = extra_types(call);
-    function(call, move |args| {
-        let reader = Reader::open(args, &types)?;
-        rows::<bool>(args.rows, &PgType::BOOL.arrow(), |row| {
-            let Some(input) = reader.row(row) else {
-                return Ok(None);
-            };
-            reader.expression(&input, "regexp_like")?.is_match(input.text).map(Some)
-        })
-    })
+    values(call, |reader, input| reader.expression(input, "regexp_like")?.is_match(input.text))
 }
 
 /// Appends the groups of a match, or the match where there are none.

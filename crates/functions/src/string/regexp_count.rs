@@ -7,10 +7,8 @@ use kura_pgtypes::PgType;
 
 use super::TEXT;
 use super::length::characters_of;
-use super::regexp::{Input, Reader, each_match, extra_types, invalid_value, start_of};
+use super::regexp::{Input, each_match, invalid_value, parts, start_of, values};
 use crate::failure::{Outcome, out_of_range};
-use crate::kernel::function;
-use crate::kernel::lift::{rows, text_rows};
 use crate::math::INT4;
 use crate::op::pattern::Expression;
 use crate::registry::{ArgType, Call, Function};
@@ -40,22 +38,15 @@ pub(super) fn functions() -> Vec<Function> {
 }
 
 fn count(call: &Call<'_>) -> Arc<ScalarUDF> {
-    let types = extra_types(call);
-    function(call, move |args| {
-        let reader = Reader::open(args, &types)?;
-        rows::<i32>(args.rows, &PgType::INT4.arrow(), |row| {
-            let Some(input) = reader.row(row) else {
-                return Ok(None);
-            };
-            let start = start_of(input.text, input.numbers[0].unwrap_or(1))?;
-            let expression = reader.expression(&input, "regexp_count")?;
-            let mut count = 0;
-            each_match(&expression, input.text, start, |_| {
-                count += 1;
-                Ok(true)
-            })?;
-            Ok(Some(count))
-        })
+    values(call, |reader, input| {
+        let start = start_of(input.text, input.numbers[0].unwrap_or(1))?;
+        let expression = reader.expression(input, "regexp_count")?;
+        let mut count = 0_i32;
+        each_match(&expression, input.text, start, |_| {
+            count += 1;
+            Ok(true)
+        })?;
+        Ok(count)
     })
 }
 
@@ -82,49 +73,32 @@ fn check(parameter: &str, value: i32, minimum: i32) -> Outcome<i32> {
 }
 
 fn instr(call: &Call<'_>) -> Arc<ScalarUDF> {
-    let types = extra_types(call);
-    function(call, move |args| {
-        let reader = Reader::open(args, &types)?;
-        rows::<i32>(args.rows, &PgType::INT4.arrow(), |row| {
-            let Some(input) = reader.row(row) else {
-                return Ok(None);
-            };
-            let [start, n, end, group] = input.numbers;
-            check("start", start.unwrap_or(1), 1)?;
-            let n = check("n", n.unwrap_or(1), 1)?;
-            let end = check("endoption", end.unwrap_or(0), 0)?;
-            if end > 1 {
-                return Err(invalid_value("endoption", end));
-            }
-            let group = check("subexpr", group.unwrap_or(0), 0)?;
-            let expression = reader.expression(&input, "regexp_instr")?;
-            let found = nth(&expression, &input, n, group)?;
-            let Some((from, to)) = found else {
-                return Ok(Some(0));
-            };
-            let at = if end == 1 { to } else { from };
-            let characters = characters_of(&input.text[..at]) + 1;
-            i32::try_from(characters).map(Some).map_err(|_| out_of_range("integer"))
-        })
+    values(call, |reader, input| {
+        let [start, n, end, group] = input.numbers;
+        check("start", start.unwrap_or(1), 1)?;
+        let n = check("n", n.unwrap_or(1), 1)?;
+        let end = check("endoption", end.unwrap_or(0), 0)?;
+        if end > 1 {
+            return Err(invalid_value("endoption", end));
+        }
+        let group = check("subexpr", group.unwrap_or(0), 0)?;
+        let expression = reader.expression(input, "regexp_instr")?;
+        let Some((from, to)) = nth(&expression, input, n, group)? else {
+            return Ok(0);
+        };
+        let at = if end == 1 { to } else { from };
+        i32::try_from(characters_of(&input.text[..at]) + 1).map_err(|_| out_of_range("integer"))
     })
 }
 
 fn substr(call: &Call<'_>) -> Arc<ScalarUDF> {
-    let types = extra_types(call);
-    function(call, move |args| {
-        let reader = Reader::open(args, &types)?;
-        text_rows(args.rows, |row, out| {
-            let Some(input) = reader.row(row) else {
-                return Ok(false);
-            };
-            let [start, n, group, _] = input.numbers;
-            check("start", start.unwrap_or(1), 1)?;
-            let n = check("n", n.unwrap_or(1), 1)?;
-            let group = check("subexpr", group.unwrap_or(0), 0)?;
-            let expression = reader.expression(&input, "regexp_substr")?;
-            let found = nth(&expression, &input, n, group)?;
-            out.push_str(found.map_or("", |(from, to)| &input.text[from..to]));
-            Ok(found.is_some())
-        })
+    parts(call, |reader, input| {
+        let [start, n, group, _] = input.numbers;
+        check("start", start.unwrap_or(1), 1)?;
+        let n = check("n", n.unwrap_or(1), 1)?;
+        let group = check("subexpr", group.unwrap_or(0), 0)?;
+        let expression = reader.expression(input, "regexp_substr")?;
+        let found = nth(&expression, input, n, group)?;
+        Ok(found.map(|(from, to)| &input.text[from..to]))
     })
 }

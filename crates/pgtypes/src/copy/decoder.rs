@@ -3,19 +3,21 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::RecordBatchOptions;
+use arrow::array::{Array, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use crate::copy::fields::Fields;
 use crate::copy::lines::{Line, Lines};
 use crate::copy::options::CopyOptions;
+use crate::copy::table_row::{TableColumn, values_of, violated};
 use crate::decode::{self, ColumnBuilder};
 use crate::diagnostic::SqlError;
-use crate::encode::arrow_error;
+use crate::encode::{self, arrow_error};
 use crate::pg_type::PgType;
 use crate::settings::OutputSettings;
 use crate::sqlstate::SqlState;
+use crate::violation::not_null_violation;
 
 /// The longest line, in bytes (`MaxAllocSize`).
 const LINE_BYTES_MAX: usize = 0x3FFF_FFFF;
@@ -54,14 +56,19 @@ pub struct CopyDecoder {
     bytes: usize,
     total: u64,
     line_bytes_max: usize,
+    /// The columns of the table that is loaded; none where NULL is allowed everywhere.
+    row: Vec<TableColumn>,
+    /// Whether each field of the last line is NULL.
+    nulls: Vec<bool>,
+    settings: OutputSettings,
 }
 
 struct Target {
     name: String,
+    ty: PgType,
     builder: ColumnBuilder,
     force_null: bool,
     force_not_null: bool,
-    not_null: bool,
 }
 
 impl CopyDecoder {
@@ -73,8 +80,8 @@ impl CopyDecoder {
             builder: ColumnBuilder::new(ty, &settings),
             force_null: options.force_null.contains(&name),
             force_not_null: options.force_not_null.contains(&name),
-            not_null: false,
             name,
+            ty,
         };
         Self {
             table: table.into(),
@@ -83,6 +90,7 @@ impl CopyDecoder {
             header: (options.header || options.header_match).then_some(options.header_match),
             lines: Lines::new(&options),
             fields: Fields::new(&options, columns.len()),
+            nulls: vec![false; columns.len()],
             columns: columns.into_iter().map(target).collect(),
             buffer: Vec::new(),
             found: Vec::new(),
@@ -91,15 +99,16 @@ impl CopyDecoder {
             bytes: 0,
             total: 0,
             line_bytes_max: LINE_BYTES_MAX,
+            row: Vec::new(),
+            settings,
         }
     }
 
-    /// Refuses NULL in the columns whose flag is set, in the decoder's order, so that the error can name the line (23502).
+    /// Refuses lines whose row the table does not take (23502), so that the error can name the line. `row`: all columns of
+    /// the table, in its order.
     #[must_use]
-    pub fn not_null(mut self, flags: &[bool]) -> Self {
-        for (column, flag) in self.columns.iter_mut().zip(flags) {
-            column.not_null = *flag;
-        }
+    pub fn for_rows_of(mut self, row: Vec<TableColumn>) -> Self {
+        self.row = if row.iter().any(|column| column.not_null) { row } else { Vec::new() };
         self
     }
 
@@ -239,10 +248,8 @@ impl CopyDecoder {
                 Some(value) if column.force_null && value == self.null => None,
                 value => value,
             };
+            self.nulls[index] = value.is_none();
             let Some(value) = value else {
-                if column.not_null {
-                    return Err(ControlFlow::Continue(missing(&self.table, &column.name)));
-                }
                 column.builder.append_null();
                 continue;
             };
@@ -251,9 +258,27 @@ impl CopyDecoder {
                 return Err(ControlFlow::Break(error.context(format!("{place}: \"{}\"", shown(value)))));
             }
         }
+        if let Some(column) = violated(&self.row, |index| self.nulls.get(index) == Some(&true)) {
+            let name = column.name.clone();
+            return Err(ControlFlow::Continue(self.violation(&name)));
+        }
         self.rows += 1;
         self.total += 1;
         Ok(())
+    }
+
+    /// The error for NULL in a column of the row just read.
+    fn violation(&mut self, column: &str) -> SqlError {
+        let mut fields = Vec::with_capacity(self.columns.len());
+        for column in &mut self.columns {
+            let values = column.builder.finish();
+            let text = encode::text_array(&values.slice(values.len() - 1, 1), column.ty, &self.settings);
+            match text {
+                Ok(text) => fields.push(text.is_valid(0).then(|| text.value(0).to_owned())),
+                Err(error) => return error,
+            }
+        }
+        not_null_violation(&self.table, column, values_of(&self.row, &fields))
     }
 
     fn check_header(&mut self, text: &str, line: &Line) -> Result<(), ControlFlow<SqlError, SqlError>> {
@@ -304,11 +329,6 @@ impl std::fmt::Debug for CopyDecoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CopyDecoder").field("table", &self.table).field("rows", &self.total).finish_non_exhaustive()
     }
-}
-
-fn missing(table: &str, column: &str) -> SqlError {
-    let message = format!("null value in column \"{column}\" of relation \"{table}\" violates not-null constraint");
-    SqlError::new(SqlState::NOT_NULL_VIOLATION, message)
 }
 
 fn malformed(message: impl Into<String>) -> ControlFlow<SqlError, SqlError> {

@@ -240,3 +240,29 @@ proptest! {
         prop_assert_eq!(again.map_err(|error| error.to_string()), Ok(rows));
     }
 }
+
+#[test]
+fn not_null_is_told_with_the_row_of_the_table() {
+    let column = |name: &str, not_null: bool, value: ColumnValue| TableColumn { name: name.to_owned(), not_null, value };
+    let row = vec![
+        column("b", false, ColumnValue::Field(1)),
+        column("c", true, ColumnValue::Constant(Some("9".to_owned()))),
+        column("a", true, ColumnValue::Field(0)),
+    ];
+    let read_into = |data: &[u8], row: Vec<TableColumn>| {
+        read(decoder(&["a", "b"], PgType::INT4, options(true)).for_rows_of(row), [data])
+            .map_err(|error| (error.message, error.detail, error.context))
+    };
+    let (message, detail, context) = read_into(b"1,\n,007\n", row.clone()).expect_err("a is NULL in line 2");
+    assert_eq!(message, "null value in column \"a\" of relation \"ct\" violates not-null constraint");
+    assert_eq!(detail.as_deref(), Some("Failing row contains (7, 9, null)."));
+    assert_eq!(context.as_deref(), Some("COPY ct, line 2: \",007\""));
+    // What cannot be read is told first, wherever it stands in the line.
+    let (message, ..) = read_into(b",x\n", row.clone()).expect_err("x is no number");
+    assert_eq!(message, "invalid input syntax for type integer: \"x\"");
+    // A column that gets NULL in every row refuses the first one.
+    let mut constant = row;
+    constant[1].value = ColumnValue::Constant(None);
+    let (message, ..) = read_into(b"1,2\nx,2\n", constant).expect_err("c is NULL in line 1");
+    assert_eq!(message, "null value in column \"c\" of relation \"ct\" violates not-null constraint");
+}

@@ -141,16 +141,21 @@ impl Parser<'_> {
         let mut pending_surrogate = false;
         loop {
             let Some(byte) = self.bytes.get(at) else {
-                return Err(self.error_at(format!("Token \"{}\" is invalid.", &self.text[start..]), self.bytes.len()));
+                return Err(self.unclosed(start));
             };
             let low_expected = std::mem::take(&mut pending_surrogate);
             match byte {
                 b'\\' if self.bytes.get(at + 1) == Some(&b'u') => {
-                    let digits = self.text.get(at + 2..at + 6);
-                    let Some(unit) = digits.and_then(|digits| u16::from_str_radix(digits, 16).ok()) else {
+                    let rest = &self.text[at + 2..];
+                    let digits = rest.bytes().take(4).take_while(u8::is_ascii_hexdigit).count();
+                    if digits < 4 {
+                        let Some(other) = rest[digits..].chars().next() else {
+                            return Err(self.unclosed(start));
+                        };
                         let detail = "\"\\u\" must be followed by four hexadecimal digits.";
-                        return Err(self.error_at(detail.to_owned(), (at + 6).min(self.bytes.len())));
-                    };
+                        return Err(self.error_at(detail.to_owned(), at + 2 + digits + other.len_utf8()));
+                    }
+                    let unit = u16::from_str_radix(&rest[..digits], 16).expect("four hexadecimal digits");
                     if self.jsonb {
                         pending_surrogate = self.check_unit(unit, low_expected)?;
                     }
@@ -180,6 +185,11 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// The string that starts here has no end.
+    fn unclosed(&self, start: usize) -> SqlError {
+        self.error_at(format!("Token \"{}\" is invalid.", &self.text[start..]), self.bytes.len())
+    }
+
     /// Whether a low surrogate has to follow.
     fn check_unit(&self, unit: u16, low_expected: bool) -> Result<bool, SqlError> {
         match (unit, low_expected) {
@@ -204,13 +214,7 @@ impl Parser<'_> {
             return self.error_at("The input string ended unexpectedly.".to_owned(), self.at);
         }
         let token = self.token();
-        let verb = if wanted == "end of input" { "" } else { ", but" };
-        let detail = if verb.is_empty() {
-            format!("Expected end of input, but found \"{token}\".")
-        } else {
-            format!("Expected {wanted}, but found \"{token}\".")
-        };
-        self.error_at(detail, self.at + token.len())
+        self.error_at(format!("Expected {wanted}, but found \"{token}\"."), self.at + token.len())
     }
 
     fn token(&self) -> &str {

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::decode::json;
 use crate::diagnostic::SqlError;
+use crate::json::{quote, string_end, unescape};
 use crate::sqlstate::SqlState;
 
 /// How deep objects and arrays may nest here, where nesting is recursion.
@@ -31,9 +32,9 @@ pub(crate) fn normalize(text: &str) -> Result<Cow<'_, str>, SqlError> {
 enum Value<'a> {
     /// `true`, `false`, `null`, and numbers already in their form.
     Plain(Cow<'a, str>),
-    String(String),
+    String(Cow<'a, str>),
     Array(Vec<Value<'a>>),
-    Object(Vec<(String, Value<'a>)>),
+    Object(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
 struct Reader<'a> {
@@ -85,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Value<'a>, SqlError> {
-        let mut pairs: Vec<(String, Value<'a>)> = Vec::new();
+        let mut pairs: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
         self.at += 1;
         loop {
             match self.peek() {
@@ -110,40 +111,12 @@ impl<'a> Reader<'a> {
         Ok(Value::Object(pairs))
     }
 
-    /// A string, unescaped. The text is valid, so every escape is complete.
-    fn string(&mut self) -> String {
-        let mut out = String::new();
-        let mut high: Option<u16> = None;
-        let mut chars = self.text[self.at + 1..].char_indices();
-        let start = self.at + 1;
-        while let Some((at, c)) = chars.next() {
-            match c {
-                '"' => {
-                    self.at = start + at + 1;
-                    break;
-                }
-                '\\' => match chars.next().map(|(_, escaped)| escaped) {
-                    Some('u') => {
-                        let digits: String = chars.by_ref().take(4).map(|(_, digit)| digit).collect();
-                        let unit = u16::from_str_radix(&digits, 16).unwrap_or(0xFFFD);
-                        let units: Vec<u16> = high.take().into_iter().chain([unit]).collect();
-                        match String::from_utf16(&units) {
-                            Ok(decoded) => out.push_str(&decoded),
-                            Err(_) => high = Some(unit),
-                        }
-                    }
-                    Some('b') => out.push('\u{8}'),
-                    Some('f') => out.push('\u{C}'),
-                    Some('n') => out.push('\n'),
-                    Some('r') => out.push('\r'),
-                    Some('t') => out.push('\t'),
-                    Some(other) => out.push(other),
-                    None => {}
-                },
-                other => out.push(other),
-            }
-        }
-        out
+    /// A string, unescaped. The text is valid, so it has an end.
+    fn string(&mut self) -> Cow<'a, str> {
+        let end = string_end(self.text.as_bytes(), self.at);
+        let token = &self.text[self.at..end];
+        self.at = end;
+        unescape(token)
     }
 }
 
@@ -151,7 +124,7 @@ impl Value<'_> {
     fn write(&self, out: &mut String) {
         match self {
             Value::Plain(text) => out.push_str(text),
-            Value::String(text) => write_string(text, out),
+            Value::String(text) => quote(text, out),
             Value::Array(values) => {
                 out.push('[');
                 for (index, value) in values.iter().enumerate() {
@@ -168,7 +141,7 @@ impl Value<'_> {
                     if index > 0 {
                         out.push_str(", ");
                     }
-                    write_string(key, out);
+                    quote(key, out);
                     out.push_str(": ");
                     value.write(out);
                 }
@@ -176,24 +149,6 @@ impl Value<'_> {
             }
         }
     }
-}
-
-fn write_string(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{C}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
 }
 
 /// A number in the form of `numeric`: all digits, the scale it was written with.

@@ -24,7 +24,7 @@ impl Column {
             Values::Int2(values) => out.put_i16(values.value(row)),
             Values::Int4(values) => out.put_i32(values.value(row)),
             Values::Int8(values) => out.put_i64(values.value(row)),
-            Values::Oid(values) | Values::Regtype(values) => out.put_u32(values.value(row)),
+            Values::Oid(values) | Values::Object(values) | Values::Regtype(values) => out.put_u32(values.value(row)),
             Values::Float4(values) => out.put_f32(values.value(row)),
             Values::Float8(values) => out.put_f64(values.value(row)),
             Values::Decimal128(values, scale) => {

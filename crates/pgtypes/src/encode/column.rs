@@ -36,6 +36,8 @@ pub(super) enum Values {
     Int4(Int32Array),
     Int8(Int64Array),
     Oid(UInt32Array),
+    /// OIDs of objects whose names are not known here.
+    Object(UInt32Array),
     Regtype(UInt32Array),
     Float4(Float32Array),
     Float8(Float64Array),
@@ -75,6 +77,11 @@ impl Column {
     /// XX000 if the Arrow type cannot hold values of `ty`; 22003 if a conversion does not fit.
     pub(crate) fn new(array: &ArrayRef, ty: PgType) -> Result<Self, SqlError> {
         match array.data_type() {
+            // void has one value, which is no NULL, and writes it as nothing.
+            DataType::Null if ty == PgType::VOID => {
+                let nothing = StringViewArray::from(vec![""; array.len()]);
+                return Ok(Self { nulls: None, values: Values::Utf8View(nothing, TextKind::Plain) });
+            }
             DataType::Null => return Ok(Self { nulls: array.logical_nulls(), values: Values::Null }),
             DataType::Dictionary(_, _) => {
                 let dictionary = array.as_any_dictionary();
@@ -199,8 +206,9 @@ fn direct(array: &ArrayRef, scalar: Scalar) -> Option<Values> {
         (Scalar::Interval, DataType::Interval(IntervalUnit::MonthDayNano)) => {
             Values::Interval(array.as_primitive::<IntervalMonthDayNanoType>().clone())
         }
-        (Scalar::Oid | Scalar::Regclass | Scalar::Regnamespace | Scalar::Regproc, DataType::UInt32) => {
-            Values::Oid(array.as_primitive::<UInt32Type>().clone())
+        (Scalar::Oid, DataType::UInt32) => Values::Oid(array.as_primitive::<UInt32Type>().clone()),
+        (Scalar::Regclass | Scalar::Regnamespace | Scalar::Regproc, DataType::UInt32) => {
+            Values::Object(array.as_primitive::<UInt32Type>().clone())
         }
         (Scalar::Regtype, DataType::UInt32) => Values::Regtype(array.as_primitive::<UInt32Type>().clone()),
         _ => return None,

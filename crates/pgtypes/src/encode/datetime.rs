@@ -81,17 +81,17 @@ fn push_timestamp(micros: i64, style: DateStyle, zone: Option<Zone<'_>>, out: &m
     let (days, time) = split_day(micros);
     let civil = civil_from_days(days);
     if style.format == DateFormat::Postgres {
-        out.push_str(WEEKDAYS[weekday(days)]);
+        out.push_str(WEEKDAYS[weekday(days) as usize]);
         out.push(b' ');
-        let month = MONTHS[usize::from(civil.month - 1)];
+        let month = MONTHS[(civil.month - 1) as usize];
         if style.order == DateOrder::Dmy {
-            out.push_two(u64::from(civil.day));
+            out.push_two(civil.day as u64);
             out.push(b' ');
             out.push_str(month);
         } else {
             out.push_str(month);
             out.push(b' ');
-            out.push_two(u64::from(civil.day));
+            out.push_two(civil.day as u64);
         }
         out.push(b' ');
         push_time(time, out);
@@ -115,7 +115,7 @@ fn push_timestamp(micros: i64, style: DateStyle, zone: Option<Zone<'_>>, out: &m
 }
 
 fn push_date(civil: Civil, style: DateStyle, out: &mut Scratch) {
-    let (month, day) = (u64::from(civil.month), u64::from(civil.day));
+    let (month, day) = (civil.month as u64, civil.day as u64);
     let separator = match style.format {
         DateFormat::Iso => {
             push_year(civil, out);

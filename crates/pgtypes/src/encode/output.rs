@@ -4,48 +4,33 @@
 use bytes::{BufMut, BytesMut};
 
 /// A buffer that appends and can correct what it holds.
-pub(crate) trait Output: BufMut {
+pub(crate) trait Output: BufMut + AsRef<[u8]> + AsMut<[u8]> {
     /// Bytes written so far.
-    fn written(&self) -> usize;
+    fn written(&self) -> usize {
+        self.as_ref().len()
+    }
+
     /// Overwrites four bytes at `at` with a number in network order.
-    fn patch_i32(&mut self, at: usize, value: i32);
+    fn patch_i32(&mut self, at: usize, value: i32) {
+        self.as_mut()[at..at + 4].copy_from_slice(&value.to_be_bytes());
+    }
+
     /// What was written from `at` on.
-    fn tail(&self, at: usize) -> &[u8];
+    fn tail(&self, at: usize) -> &[u8] {
+        &self.as_ref()[at..]
+    }
+
     /// Forgets what was written from `at` on.
     fn rewind(&mut self, at: usize);
 }
 
 impl Output for Vec<u8> {
-    fn written(&self) -> usize {
-        self.len()
-    }
-
-    fn patch_i32(&mut self, at: usize, value: i32) {
-        self[at..at + 4].copy_from_slice(&value.to_be_bytes());
-    }
-
-    fn tail(&self, at: usize) -> &[u8] {
-        &self[at..]
-    }
-
     fn rewind(&mut self, at: usize) {
         self.truncate(at);
     }
 }
 
 impl Output for BytesMut {
-    fn written(&self) -> usize {
-        self.len()
-    }
-
-    fn patch_i32(&mut self, at: usize, value: i32) {
-        self[at..at + 4].copy_from_slice(&value.to_be_bytes());
-    }
-
-    fn tail(&self, at: usize) -> &[u8] {
-        &self[at..]
-    }
-
     fn rewind(&mut self, at: usize) {
         self.truncate(at);
     }

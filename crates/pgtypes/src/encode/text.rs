@@ -19,6 +19,7 @@ impl Column {
             Values::Int4(values) => out.put_slice(itoa::Buffer::new().format(values.value(row)).as_bytes()),
             Values::Int8(values) => out.put_slice(itoa::Buffer::new().format(values.value(row)).as_bytes()),
             Values::Oid(values) => out.put_slice(itoa::Buffer::new().format(values.value(row)).as_bytes()),
+            Values::Object(values) => write_object(values.value(row), out),
             Values::Regtype(values) => write_regtype(values.value(row), out),
             Values::Float4(values) => write_float4(values.value(row), settings.extra_float_digits, out),
             Values::Float8(values) => write_float8(values.value(row), settings.extra_float_digits, out),
@@ -52,6 +53,7 @@ impl Column {
             | Values::Int4(_)
             | Values::Int8(_)
             | Values::Oid(_)
+            | Values::Object(_)
             | Values::Float4(_)
             | Values::Float8(_)
             | Values::Decimal128(_, _)
@@ -69,8 +71,15 @@ impl Column {
 fn write_regtype<W: BufMut>(oid: u32, out: &mut W) {
     match PgType::from_oid(oid) {
         Some(ty) => out.put_slice(ty.display().as_bytes()),
-        None if oid == 0 => out.put_u8(b'-'),
-        None => out.put_slice(itoa::Buffer::new().format(oid).as_bytes()),
+        None => write_object(oid, out),
+    }
+}
+
+/// The number of an object, `-` for none.
+fn write_object<W: BufMut>(oid: u32, out: &mut W) {
+    match oid {
+        0 => out.put_u8(b'-'),
+        oid => out.put_slice(itoa::Buffer::new().format(oid).as_bytes()),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The fields read by a template, and the date or timestamp they make together: the second half of `to_date` and
 //! `to_timestamp`.
 
+use kura_pgtypes::calendar::{POSTGRES_EPOCH_MICROS, UNIX_EPOCH_JULIAN};
 use kura_pgtypes::{SqlError, SqlState};
 
 use super::super::calendar::{self, HOUR, MINUTE, SECOND};
 use super::super::clock::Clock;
-use super::super::extract::JULIAN_EPOCH;
 use super::super::template::{Convention, Item};
 use super::read::{binds, conflicting, mixed_conventions};
 use crate::failure::Outcome;
@@ -245,7 +245,7 @@ impl Found {
         let year = self.year();
         let mut date = Date { year: year.unwrap_or(0), month: 1, day: 1, year_given: year.is_some(), month_given: false, day_given: false };
         if self.julian.0 != 0 {
-            date.set(self.julian.0 - JULIAN_EPOCH);
+            date.set(self.julian.0 - UNIX_EPOCH_JULIAN);
         }
         let mut day_of_year = self.day_of_year.0;
         if self.week.0 != 0 && iso {
@@ -299,9 +299,8 @@ fn from_day_of_year(date: &mut Date, day_of_year: i64) {
 
 /// Rounds to digits of fractional seconds, counted from 2000 as PostgreSQL does.
 fn rounded(stamp: i64, digits: u32) -> i64 {
-    const EPOCH: i64 = 10_957 * calendar::DAY;
     let unit = 10i64.pow(6u32.saturating_sub(digits));
-    let distance = stamp.saturating_sub(EPOCH);
+    let distance = stamp.saturating_sub(POSTGRES_EPOCH_MICROS);
     let half = if distance < 0 { -(unit / 2) } else { unit / 2 };
-    EPOCH.saturating_add(distance.saturating_add(half) / unit * unit)
+    POSTGRES_EPOCH_MICROS.saturating_add(distance.saturating_add(half) / unit * unit)
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
+use kura_pgtypes::calendar::UNIX_EPOCH_JULIAN;
 use kura_pgtypes::{SqlError, SqlState};
 
 use super::super::calendar;
-use super::super::extract::JULIAN_EPOCH;
 use super::super::template::{Case, Field, Item, Node};
 use super::{DAYS, MONTHS, Moment, ROMAN_MONTHS};
 use crate::failure::{Outcome, internal};
@@ -132,7 +132,7 @@ fn number(item: Item, at: &Moment) -> Option<(i64, usize)> {
             };
             if (-99..=99).contains(&century) { padded(century, 2) } else { (century, 0) }
         }
-        Item::Julian => (day() + JULIAN_EPOCH, 0),
+        Item::Julian => (day() + UNIX_EPOCH_JULIAN, 0),
         Item::Year(digits) => year(at.year, digits),
         Item::IsoYear(digits) => year(calendar::iso_week(day()).0, digits),
         _ => return None,

@@ -1,5 +1,6 @@
 //! Aggregates and window functions within the engine, over several partitions, against results of PostgreSQL 15.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test asks the engine directly")]
+
+#![expect(clippy::disallowed_methods, reason = "a test asks the engine directly")]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,22 +14,10 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, WindowFunctionDefinition, WindowUDF};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use kura_functions::{SessionInfo, aggregate, aggregate_functions, window_functions};
-use kura_pgtypes::{OutputSettings, PgType, TimeZone, encode};
+use kura_functions::{aggregate, aggregate_functions, window_functions};
+use kura_pgtypes::{OutputSettings, PgType, encode};
 
-fn session() -> SessionInfo {
-    SessionInfo {
-        user: "u".to_owned(),
-        database: "d".to_owned(),
-        session_user: "u".to_owned(),
-        search_path: vec![],
-        now_micros: 0,
-        statement_micros: 0,
-        timezone: TimeZone::utc(),
-        settings: OutputSettings::default(),
-        backend_pid: 1,
-    }
-}
+use crate::session;
 
 /// The table of the tests; `i` of row three is NULL in every column but `g`.
 fn columns() -> Vec<(&'static str, ArrayRef)> {

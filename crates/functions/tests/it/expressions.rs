@@ -4,8 +4,6 @@
 //! The expressions are constants, casts, calls and single operators; overloads are chosen by a simple rule of this
 //! test. Choosing as PostgreSQL does is the binder's affair.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
-
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
@@ -15,22 +13,10 @@ use datafusion::common::ScalarValue;
 use datafusion::common::config::ConfigOptions;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
-use kura_functions::{ArgType, Function, SessionInfo, cast, exact_type, operator_functions, scalar_functions};
-use kura_pgtypes::{OutputSettings, PgType, Scalar, SqlError, SqlState, TimeZone, decode, encode};
+use kura_functions::{ArgType, Function, cast, exact_type, operator_functions, scalar_functions};
+use kura_pgtypes::{OutputSettings, PgType, Scalar, SqlError, SqlState, decode, encode};
 
-fn session() -> SessionInfo {
-    SessionInfo {
-        user: "someone".to_owned(),
-        database: "warehouse".to_owned(),
-        session_user: "someone".to_owned(),
-        search_path: vec!["public".to_owned()],
-        now_micros: 1_710_000_000_000_000,
-        statement_micros: 1_710_000_000_000_000,
-        timezone: TimeZone::utc(),
-        settings: OutputSettings::default(),
-        backend_pid: 42,
-    }
-}
+use crate::session;
 
 /// A value: one row.
 #[derive(Clone)]

@@ -1,5 +1,4 @@
 //! `op ANY (array)` and `op ALL (array)`, whose names no expression spells, against PostgreSQL 15.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 
@@ -7,22 +6,10 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::Field;
 use datafusion::common::config::ConfigOptions;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
-use kura_functions::{SessionInfo, scalar_functions};
-use kura_pgtypes::{OutputSettings, PgType, TimeZone, decode};
+use kura_functions::scalar_functions;
+use kura_pgtypes::{OutputSettings, PgType, decode};
 
-fn session() -> SessionInfo {
-    SessionInfo {
-        user: "u".to_owned(),
-        database: "d".to_owned(),
-        session_user: "u".to_owned(),
-        search_path: vec![],
-        now_micros: 0,
-        statement_micros: 0,
-        timezone: TimeZone::utc(),
-        settings: OutputSettings::default(),
-        backend_pid: 1,
-    }
-}
+use crate::session;
 
 /// The answers of a function to rows of a value and an array, both as text.
 fn ask(name: &str, element: PgType, rows: &[(Option<&str>, Option<&str>)]) -> Vec<Option<bool>> {
