@@ -8,11 +8,12 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::changes::ChangeSet;
 use crate::clock::Clock;
 use crate::commit::Intent;
 use crate::config::{CatalogUrl, Config};
+use crate::difference::Difference;
 use crate::error::{Error, Result};
+use crate::locks::LockTable;
 use crate::names;
 use crate::object::role::Role;
 use crate::snapshot::Snapshot;
@@ -36,6 +37,7 @@ pub struct Catalog {
     /// Held while a newer image is read, so that many statements wait for one reader.
     refreshing: AsyncMutex<()>,
     oids: Mutex<Range<u32>>,
+    locks: Arc<LockTable>,
 }
 
 impl Catalog {
@@ -61,6 +63,7 @@ impl Catalog {
             published: RwLock::new(Arc::new(snapshot)),
             refreshing: AsyncMutex::new(()),
             oids: Mutex::new(0..0),
+            locks: Arc::default(),
         }))
     }
 
@@ -85,6 +88,18 @@ impl Catalog {
         let base = self.snapshot().await?;
         self.reserve_oids().await?;
         Ok(Transaction::new(Arc::clone(self), base))
+    }
+
+    /// The newest image there is in memory, without a look at the database: it has at least what this process committed.
+    #[must_use]
+    pub fn latest(&self) -> Arc<Snapshot> {
+        self.published()
+    }
+
+    /// The locks of this process's sessions.
+    #[must_use]
+    pub fn locks(&self) -> &Arc<LockTable> {
+        &self.locks
     }
 
     /// Where the lake's files are; ends with `/`.
@@ -144,14 +159,14 @@ impl Catalog {
     }
 
     /// Writes a transaction's changes, then reads back what became of the catalog.
-    pub(crate) async fn commit(&self, base: &Snapshot, view: &Snapshot, changes: &ChangeSet) -> Result<Arc<Snapshot>> {
+    pub(crate) async fn commit(&self, base_id: i64, view: &Snapshot, difference: &Difference<'_>) -> Result<Arc<Snapshot>> {
         let request = CommitRequest {
             commit_id: names::new_id(self.clock()),
             time_micros: self.clock.now_micros(),
-            intent: Intent::new(base, view, changes),
-            base,
+            intent: Intent::new(view, difference),
+            base_id,
             view,
-            changes,
+            difference,
         };
         let snapshot_id = self.store.commit(&request).await?;
         tracing::debug!(snapshot = snapshot_id, "transaction committed");

@@ -1,91 +1,11 @@
-//! What a transaction changes, and the text in which `DuckLake` records what a snapshot changed.
+//! The text in which `DuckLake` records what a snapshot changed.
 //!
 //! Grammar: `DuckLake` specification, table `ducklake_snapshot_changes`, and the official extension's
 //! `ducklake_transaction_changes.cpp`, which knows more tokens than the specification. Decides no conflict.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use uuid::Uuid;
-
 use crate::names;
-use crate::object::data_file::NewDataFile;
-
-/// The changes of one transaction. Definitions of created objects are read from the transaction's view.
-#[derive(Debug, Default)]
-pub(crate) struct ChangeSet {
-    pub(crate) created_schemas: Vec<CreatedSchema>,
-    pub(crate) dropped_schemas: BTreeSet<i64>,
-    pub(crate) created_tables: Vec<CreatedTable>,
-    pub(crate) dropped_tables: BTreeSet<i64>,
-    pub(crate) created_views: Vec<CreatedView>,
-    pub(crate) dropped_views: BTreeSet<i64>,
-    pub(crate) appended: BTreeMap<i64, Vec<NewDataFile>>,
-    pub(crate) comments: BTreeMap<CommentTarget, Option<String>>,
-}
-
-/// A schema to be created: its provisional identity and its UUID.
-#[derive(Debug)]
-pub(crate) struct CreatedSchema {
-    pub(crate) id: i64,
-    pub(crate) uuid: Uuid,
-}
-
-/// A table to be created; `directory` is its location relative to its schema's.
-#[derive(Debug)]
-pub(crate) struct CreatedTable {
-    pub(crate) id: i64,
-    pub(crate) uuid: Uuid,
-    pub(crate) directory: String,
-}
-
-/// A view to be created.
-#[derive(Debug)]
-pub(crate) struct CreatedView {
-    pub(crate) id: i64,
-    pub(crate) uuid: Uuid,
-}
-
-/// What a comment is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum CommentTarget {
-    Schema(i64),
-    Table(i64),
-    View(i64),
-    Column { table_id: i64, column_id: i64 },
-}
-
-impl CommentTarget {
-    /// The schema, table or view it is on or in.
-    pub(crate) fn object_id(self) -> i64 {
-        match self {
-            Self::Schema(id) | Self::Table(id) | Self::View(id) | Self::Column { table_id: id, .. } => id,
-        }
-    }
-}
-
-impl ChangeSet {
-    /// Whether there is nothing to write.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.appended.is_empty() && !self.changes_definitions()
-    }
-
-    /// Whether the schema version has to move.
-    pub(crate) fn changes_definitions(&self) -> bool {
-        !(self.created_schemas.is_empty()
-            && self.dropped_schemas.is_empty()
-            && self.created_tables.is_empty()
-            && self.dropped_tables.is_empty()
-            && self.created_views.is_empty()
-            && self.dropped_views.is_empty()
-            && self.comments.is_empty())
-    }
-
-    /// Removes the comments on an object that is dropped.
-    pub(crate) fn forget_comments(&mut self, object_id: i64) {
-        self.comments.retain(|target, _| target.object_id() != object_id);
-    }
-}
 
 /// One entry of `changes_made`.
 #[derive(Debug, Clone, PartialEq, Eq)]

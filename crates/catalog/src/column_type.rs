@@ -5,6 +5,9 @@ use kura_pgtypes::{PgType, Scalar};
 /// Precision and scale of `numeric` without modifier.
 const NUMERIC_DEFAULT: (u8, i8) = (38, 9);
 
+/// The stored type of `real`.
+pub(crate) const FLOAT32: &str = "float32";
+
 /// The `DuckLake` type in which values of a PostgreSQL type are kept; for an array, the type of its elements. `None`
 /// for what cannot be stored: pseudo-types and `numeric` beyond 38 digits.
 pub(crate) fn from_pg(ty: PgType) -> Option<String> {
@@ -13,7 +16,7 @@ pub(crate) fn from_pg(ty: PgType) -> Option<String> {
         Scalar::Int2 => "int16",
         Scalar::Int4 => "int32",
         Scalar::Int8 => "int64",
-        Scalar::Float4 => "float32",
+        Scalar::Float4 => FLOAT32,
         Scalar::Float8 => "float64",
         Scalar::Numeric => return decimal(ty.numeric_parts().unwrap_or(NUMERIC_DEFAULT)),
         Scalar::Text | Scalar::Varchar | Scalar::Bpchar | Scalar::Name | Scalar::Char => "varchar",

@@ -1,26 +1,39 @@
 //! Decides whether a transaction goes together with what was committed since it began. Reads and writes nothing.
 //!
 //! The matrix is the one of the official extension (`CheckForConflicts` in `ducklake_transaction_state.cpp`), so that
-//! either side sees the same conflicts, but that inserts and deletes of our own transactions commute: both are
-//! correct under snapshot isolation, and a delete of ours names the files it concerns.
+//! either side sees the same conflicts, with two differences. Inserts and deletes of our own transactions commute: both
+//! are correct under snapshot isolation. And what was found out from the rows of a table, such as that none of them is NULL,
+//! must still hold: then nobody may have added any. That two transactions do not delete from the same file, or rename the
+//! same object, is seen from the rows of the metadata database when they are written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::changes::{Change, ChangeSet, CommentTarget};
+use crate::changes::Change;
+use crate::difference::{Difference, TableChange};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 
 /// What a transaction is about to do, in the terms of the conflict matrix.
 #[derive(Debug, Default)]
 pub(crate) struct Intent {
-    created_schemas: BTreeSet<String>,
+    /// Names that schemas get.
+    named_schemas: BTreeSet<String>,
     dropped_schemas: BTreeSet<i64>,
     dropped_schema_names: BTreeSet<String>,
-    created_relations: BTreeSet<(String, String)>,
-    created_in_schemas: BTreeSet<i64>,
+    /// Names, with their schemas', that relations get.
+    named_relations: BTreeSet<(String, String)>,
+    /// Schemas that get relations.
+    filled_schemas: BTreeSet<i64>,
+    /// Relations that get another name or schema.
+    moved: BTreeSet<i64>,
     dropped: BTreeSet<i64>,
     altered: BTreeSet<i64>,
     inserted: BTreeSet<i64>,
+    deleted: BTreeSet<i64>,
+    /// Tables of which the rows there were have been examined or rewritten.
+    examined: BTreeSet<i64>,
+    /// Names of the relations and schemas above, for messages.
+    names: BTreeMap<i64, String>,
 }
 
 /// One snapshot committed since.
@@ -35,38 +48,85 @@ pub(crate) struct Committed {
 }
 
 impl Intent {
-    /// Collects the intent of `changes`, made on `base` and seen in `view`.
-    pub(crate) fn new(base: &Snapshot, view: &Snapshot, changes: &ChangeSet) -> Self {
-        let mut intent = Self {
-            dropped_schemas: changes.dropped_schemas.clone(),
-            dropped: changes.dropped_tables.union(&changes.dropped_views).copied().collect(),
-            inserted: changes.appended.keys().copied().filter(|id| *id >= 0).collect(),
-            ..Self::default()
-        };
-        for created in &changes.created_schemas {
-            intent.created_schemas.extend(view.schema_by_id(created.id).map(|schema| schema.name.clone()));
+    /// Collects the intent of a transaction that sees `view`.
+    pub(crate) fn new(view: &Snapshot, difference: &Difference<'_>) -> Self {
+        let mut intent = Self::default();
+        intent.add_schemas(difference);
+        for table in &difference.dropped_tables {
+            intent.drop_relation(table.id, &table.name);
         }
-        for id in &changes.dropped_schemas {
-            intent.dropped_schema_names.extend(base.schema_by_id(*id).map(|schema| schema.name.clone()));
+        for dropped in &difference.dropped_views {
+            intent.drop_relation(dropped.id, &dropped.name);
         }
-        let tables = changes.created_tables.iter().filter_map(|created| view.table(created.id));
-        let views = changes.created_views.iter().filter_map(|created| view.view(created.id));
-        let created = tables.map(|table| (table.schema_id, &table.name)).chain(views.map(|view| (view.schema_id, &view.name)));
-        for (schema_id, name) in created.filter(|(schema_id, _)| *schema_id >= 0) {
-            intent.created_in_schemas.insert(schema_id);
-            if let Some(schema) = view.schema_by_id(schema_id) {
-                intent.created_relations.insert((schema.name.clone(), name.clone()));
+        for (table, _) in &difference.created_tables {
+            intent.name_relation(view, table.schema_id, &table.name);
+        }
+        for (created, _) in &difference.created_views {
+            intent.name_relation(view, created.schema_id, &created.name);
+        }
+        for table in &difference.changed_tables {
+            intent.change_table(view, table);
+        }
+        for changed in &difference.changed_views {
+            let (old, new) = (changed.old, changed.new);
+            intent.names.insert(old.id, old.name.clone());
+            if (old.schema_id, &old.name) != (new.schema_id, &new.name) {
+                intent.moved.insert(old.id);
+                intent.name_relation(view, new.schema_id, &new.name);
             }
-        }
-        for target in changes.comments.keys() {
-            match target {
-                CommentTarget::Schema(_) => {}
-                CommentTarget::Table(id) | CommentTarget::View(id) | CommentTarget::Column { table_id: id, .. } => {
-                    intent.altered.insert(*id);
-                }
+            if old.owner != new.owner || old.comment != new.comment {
+                intent.altered.insert(old.id);
             }
         }
         intent
+    }
+
+    fn add_schemas(&mut self, difference: &Difference<'_>) {
+        for (schema, _) in &difference.created_schemas {
+            self.named_schemas.insert(schema.name.clone());
+        }
+        for changed in difference.changed_schemas.iter().filter(|changed| changed.old.name != changed.new.name) {
+            self.named_schemas.insert(changed.new.name.clone());
+        }
+        for schema in &difference.dropped_schemas {
+            self.dropped_schemas.insert(schema.id);
+            self.dropped_schema_names.insert(schema.name.clone());
+            self.names.insert(schema.id, schema.name.clone());
+        }
+    }
+
+    fn drop_relation(&mut self, id: i64, name: &str) {
+        self.dropped.insert(id);
+        self.names.insert(id, name.to_owned());
+    }
+
+    /// A name is given to a relation. In a schema of this transaction nobody else can have given it.
+    fn name_relation(&mut self, view: &Snapshot, schema_id: i64, name: &str) {
+        let Some(schema) = view.schema_by_id(schema_id).filter(|schema| schema.id >= 0) else { return };
+        self.filled_schemas.insert(schema_id);
+        self.named_relations.insert((schema.name.clone(), name.to_owned()));
+        self.names.insert(schema_id, schema.name.clone());
+    }
+
+    fn change_table(&mut self, view: &Snapshot, change: &TableChange<'_>) {
+        let id = change.old.id;
+        self.names.insert(id, change.old.name.clone());
+        if change.is_moved() {
+            self.moved.insert(id);
+            self.name_relation(view, change.new.schema_id, &change.new.name);
+        }
+        if change.is_altered() {
+            self.altered.insert(id);
+        }
+        if !change.files.added.is_empty() {
+            self.inserted.insert(id);
+        }
+        if change.files.deletes_rows() {
+            self.deleted.insert(id);
+        }
+        if examines_rows(change) {
+            self.examined.insert(id);
+        }
     }
 
     /// Checks against all snapshots committed since the base.
@@ -76,9 +136,8 @@ impl Intent {
     pub(crate) fn check(&self, committed: &[Committed]) -> Result<()> {
         for snapshot in committed {
             for change in &snapshot.changes {
-                if let Some(reason) = self.collision(change, snapshot.ours) {
-                    let reason = format!("{reason} in snapshot {}", snapshot.snapshot_id);
-                    return Err(Error::Conflict { reason });
+                if let Some(collision) = self.collision(change, snapshot.ours) {
+                    return Err(Error::Conflict { reason: format!("{collision} in snapshot {}.", snapshot.snapshot_id) });
                 }
             }
         }
@@ -86,29 +145,57 @@ impl Intent {
     }
 
     fn collision(&self, change: &Change, ours: bool) -> Option<String> {
+        let relation = |id: &i64, what: &str| format!("Relation {} was {what}", self.name(*id));
         match change {
-            Change::CreatedSchema(name) => self.created_schemas.contains(name).then(|| format!("schema \"{name}\" was created")),
+            Change::CreatedSchema(name) => self.named_schemas.contains(name).then(|| format!("Schema \"{name}\" was created")),
             Change::DroppedSchema(id) => {
-                (self.dropped_schemas.contains(id) || self.created_in_schemas.contains(id)).then(|| format!("schema {id} was dropped"))
+                let used = self.dropped_schemas.contains(id) || self.filled_schemas.contains(id);
+                used.then(|| format!("Schema {} was dropped", self.name(*id)))
             }
             Change::CreatedTable { schema, name } | Change::CreatedView { schema, name } => {
-                let same = self.created_relations.contains(&(schema.clone(), name.clone()));
-                (same || self.dropped_schema_names.contains(schema)).then(|| format!("relation \"{schema}.{name}\" was created"))
+                let same = self.named_relations.contains(&(schema.clone(), name.clone()));
+                (same || self.dropped_schema_names.contains(schema)).then(|| format!("Relation \"{schema}.{name}\" was created"))
             }
             Change::DroppedTable(id) | Change::DroppedView(id) => {
-                (self.dropped.contains(id) || self.builds_on(*id)).then(|| format!("relation {id} was dropped"))
+                let used = self.dropped.contains(id) || self.moved.contains(id) || self.builds_on(*id);
+                used.then(|| relation(id, "dropped"))
             }
-            Change::AlteredTable(id) | Change::AlteredView(id) => self.builds_on(*id).then(|| format!("relation {id} was altered")),
-            Change::DeletedFromTable(id) | Change::InlinedDelete(id) => {
-                (!ours && self.inserted.contains(id)).then(|| format!("rows of table {id} were deleted"))
+            Change::AlteredTable(id) | Change::AlteredView(id) => self.builds_on(*id).then(|| relation(id, "altered")),
+            Change::InsertedIntoTable(id) | Change::InlinedInsert(id) => {
+                let excluded = self.examined.contains(id) || (!ours && self.deleted.contains(id));
+                excluded.then(|| relation(id, "inserted into"))
             }
-            Change::InsertedIntoTable(_) | Change::InlinedInsert(_) | Change::Compacted(_) | Change::Macro => None,
-            Change::Unknown(text) => Some(format!("an unknown change \"{text}\" was made")),
+            Change::DeletedFromTable(id) => {
+                let excluded = self.examined.contains(id) || (!ours && self.inserted.contains(id));
+                excluded.then(|| relation(id, "deleted from"))
+            }
+            Change::InlinedDelete(id) => {
+                let excluded = self.examined.contains(id) || self.inserted.contains(id) || self.deleted.contains(id);
+                excluded.then(|| relation(id, "deleted from"))
+            }
+            Change::Compacted(id) => self.deleted.contains(id).then(|| relation(id, "compacted")),
+            Change::Macro => None,
+            Change::Unknown(text) => Some(format!("An unknown change \"{text}\" was made")),
         }
     }
 
     /// Whether the relation's definition must still be what it was.
     fn builds_on(&self, id: i64) -> bool {
-        self.altered.contains(&id) || self.inserted.contains(&id)
+        self.altered.contains(&id) || self.inserted.contains(&id) || self.deleted.contains(&id)
     }
+
+    /// The name of an object as this transaction found it, quoted.
+    fn name(&self, id: i64) -> String {
+        self.names.get(&id).map_or_else(|| id.to_string(), |name| format!("\"{name}\""))
+    }
+}
+
+/// Whether a change is right only for the rows that were there: a column was found to hold no NULL, or the table had no
+/// row to which a new column would have given one, or the files were rewritten for other columns.
+fn examines_rows(change: &TableChange<'_>) -> bool {
+    let columns = &change.columns;
+    let forbids_null = columns.changed.iter().any(|column| column.old.nullable && !column.new.nullable)
+        || columns.added.iter().any(|column| !column.nullable && column.initial_default.is_none());
+    let may_replace = !columns.added.is_empty() && !columns.dropped.is_empty();
+    forbids_null || may_replace || (columns.is_definition() && change.files.deletes_rows())
 }

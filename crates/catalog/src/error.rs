@@ -11,9 +11,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// Another transaction committed something since this one began that does not go together with it.
-    #[error("could not serialize access due to concurrent update: {reason}")]
+    #[error("could not serialize access due to concurrent update")]
     Conflict {
-        /// What collided.
+        /// What collided: a sentence.
         reason: String,
     },
     /// A schema of that name exists already.
@@ -27,6 +27,14 @@ pub enum Error {
     RelationExists {
         /// The name.
         name: String,
+    },
+    /// A column of that name exists already.
+    #[error("column \"{column}\" of relation \"{table}\" already exists")]
+    ColumnExists {
+        /// The name.
+        column: String,
+        /// The table.
+        table: String,
     },
     /// A role of that name exists already.
     #[error("role \"{name}\" already exists")]
@@ -65,6 +73,12 @@ pub enum Error {
     InvalidTable {
         /// In PostgreSQL's words.
         message: String,
+    },
+    /// A table keeps at least one column.
+    #[error("cannot drop the only column of table \"{table}\"")]
+    LastColumn {
+        /// The table.
+        table: String,
     },
     /// A type that cannot be stored.
     #[error("column \"{column}\" cannot have type {ty}")]
@@ -165,6 +179,7 @@ impl Diagnostic for Error {
             Self::Conflict { .. } => SqlState::T_R_SERIALIZATION_FAILURE,
             Self::SchemaExists { .. } => SqlState::DUPLICATE_SCHEMA,
             Self::RelationExists { .. } => SqlState::DUPLICATE_TABLE,
+            Self::ColumnExists { .. } => SqlState::DUPLICATE_COLUMN,
             Self::RoleExists { .. } => SqlState::DUPLICATE_OBJECT,
             Self::SchemaNotFound { .. } => SqlState::INVALID_SCHEMA_NAME,
             Self::NotFound { kind: "column", .. } => SqlState::UNDEFINED_COLUMN,
@@ -172,7 +187,9 @@ impl Diagnostic for Error {
             Self::RoleNotFound { .. } => SqlState::UNDEFINED_OBJECT,
             Self::SchemaNotEmpty { .. } => SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
             Self::InvalidTable { .. } => SqlState::INVALID_TABLE_DEFINITION,
-            Self::UnsupportedType { .. } | Self::Unreadable { .. } | Self::UnsupportedVersion { .. } => SqlState::FEATURE_NOT_SUPPORTED,
+            Self::LastColumn { .. } | Self::UnsupportedType { .. } | Self::Unreadable { .. } | Self::UnsupportedVersion { .. } => {
+                SqlState::FEATURE_NOT_SUPPORTED
+            }
             Self::Limit { .. } => SqlState::PROGRAM_LIMIT_EXCEEDED,
             Self::NotACatalog { .. } | Self::DataPathMismatch { .. } | Self::InvalidUrl { .. } => SqlState::CONFIG_FILE_ERROR,
             Self::Busy { .. } => SqlState::LOCK_NOT_AVAILABLE,
@@ -180,6 +197,10 @@ impl Diagnostic for Error {
             Self::Corrupt { .. } => SqlState::DATA_CORRUPTED,
             Self::Store { .. } => SqlState::IO_ERROR,
         }
+    }
+
+    fn detail(&self) -> Option<String> {
+        if let Self::Conflict { reason } = self { Some(reason.clone()) } else { None }
     }
 
     fn hint(&self) -> Option<String> {
@@ -191,11 +212,13 @@ impl Diagnostic for Error {
                  CREATE TABLE AS makes a copy with supported types."
                     .to_owned(),
             ),
+            Self::LastColumn { .. } => Some("Add another column first, or drop the table.".to_owned()),
             Self::DataPathMismatch { .. } => Some("If the lake was moved, allow the catalog to record its new place.".to_owned()),
             Self::InvalidUrl { .. } => Some("Use sqlite:PATH.".to_owned()),
             Self::Busy { .. } => Some("Only one program at a time can write to a catalog in SQLite.".to_owned()),
             Self::SchemaExists { .. }
             | Self::RelationExists { .. }
+            | Self::ColumnExists { .. }
             | Self::RoleExists { .. }
             | Self::SchemaNotFound { .. }
             | Self::NotFound { .. }

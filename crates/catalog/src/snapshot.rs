@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::object::column::Column;
 use crate::object::data_file::DataFile;
 use crate::object::relation::Relation;
 use crate::object::role::Role;
@@ -62,6 +61,12 @@ impl Snapshot {
     #[must_use]
     pub fn relation_by_oid(&self, oid: u32) -> Option<&Relation> {
         self.by_id.get(self.by_oid.get(&oid)?)
+    }
+
+    /// The table or view with that identity.
+    #[must_use]
+    pub fn relation_by_id(&self, id: i64) -> Option<&Relation> {
+        self.by_id.get(&id)
     }
 
     /// The table with that identity.
@@ -192,7 +197,10 @@ impl Table {
         }
     }
 
-    pub(crate) fn column_mut(&mut self, id: i64) -> Option<&mut Column> {
-        self.columns.iter_mut().find(|column| column.id == id)
+    /// Puts other files in the place of the ones there are.
+    pub(crate) fn replace_files(&mut self, files: impl IntoIterator<Item = Arc<DataFile>>) {
+        self.files = Arc::default();
+        self.record_count = 0;
+        self.push_files(files);
     }
 }

@@ -132,6 +132,12 @@ pub(crate) fn compare(lake_type: &str, left: &str, right: &str) -> Option<Orderi
     }
 }
 
+/// The text of a `float32` as that of a `float64` with the same value; `None` when it is no number.
+pub(crate) fn float64_text(text: &str) -> Option<String> {
+    let narrow = text.parse::<f32>().ok().filter(|value| !value.is_nan())?;
+    Some(f64::from(narrow).to_string())
+}
+
 fn float(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|value| !value.is_nan())
 }

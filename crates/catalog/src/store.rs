@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::changes::ChangeSet;
 use crate::clock::Clock;
 use crate::commit::Intent;
+use crate::difference::Difference;
 use crate::error::Result;
 use crate::object::role::Role;
 use crate::snapshot::Snapshot;
@@ -32,9 +32,10 @@ pub(crate) struct CommitRequest<'a> {
     pub(crate) commit_id: Uuid,
     pub(crate) time_micros: i64,
     pub(crate) intent: Intent,
-    pub(crate) base: &'a Snapshot,
+    /// Number of the snapshot it began with.
+    pub(crate) base_id: i64,
     pub(crate) view: &'a Snapshot,
-    pub(crate) changes: &'a ChangeSet,
+    pub(crate) difference: &'a Difference<'a>,
 }
 
 /// A metadata database.

@@ -1,24 +1,24 @@
-//! A transaction: its view of the catalog and the changes it wants to make. Writes nothing before `commit`.
+//! A transaction: its view of the catalog, beside the snapshot it began with. Writes nothing before `commit`.
 //!
-//! Objects created here get negative identities until the commit maps them to real ones, and OIDs that stay.
+//! Its methods change the view and note which objects they touched; what is to be written is the difference between the
+//! two images. So changes of one object coalesce, and a savepoint is a copy of the view. Objects created here get negative
+//! identities until the commit maps them to real ones, and OIDs that stay.
 
-use std::collections::BTreeSet;
+mod columns;
+mod rows;
+mod schemas;
+mod tables;
+mod views;
+
 use std::sync::Arc;
 
-use kura_pgtypes::PgType;
-
 use crate::catalog::Catalog;
-use crate::changes::{ChangeSet, CommentTarget, CreatedSchema, CreatedTable, CreatedView};
-use crate::column_type;
+use crate::difference::{Difference, Touched};
 use crate::error::{Error, Result};
-use crate::names;
-use crate::object::column::{Column, NewColumn};
-use crate::object::data_file::{DataFile, NewDataFile};
-use crate::object::partition::{Partition, PartitionColumn, Transform};
-use crate::object::relation::Relation;
 use crate::object::schema::Schema;
-use crate::object::table::{NewTable, Table};
-use crate::object::view::{NewView, View};
+use crate::object::table::Table;
+use crate::object::view::View;
+use crate::rebase::rebased;
 use crate::snapshot::Snapshot;
 
 /// PostgreSQL's limit on the columns of a table.
@@ -32,14 +32,21 @@ pub struct Transaction {
     catalog: Arc<Catalog>,
     base: Arc<Snapshot>,
     view: Arc<Snapshot>,
-    changes: ChangeSet,
+    touched: Touched,
     next_provisional_id: i64,
+}
+
+/// A point within a transaction to which it can return.
+#[derive(Debug, Clone)]
+pub struct Savepoint {
+    view: Arc<Snapshot>,
+    touched: Touched,
 }
 
 impl Transaction {
     pub(crate) fn new(catalog: Arc<Catalog>, base: Arc<Snapshot>) -> Self {
         let view = Arc::clone(&base);
-        Self { catalog, base, view, changes: ChangeSet::default(), next_provisional_id: -1 }
+        Self { catalog, base, view, touched: Touched::default(), next_provisional_id: -1 }
     }
 
     /// The catalog as this transaction sees it: the snapshot it began with and its own changes.
@@ -48,238 +55,65 @@ impl Transaction {
         Arc::clone(&self.view)
     }
 
-    /// Whether `commit` has anything to write.
+    /// The snapshot it began with.
+    #[must_use]
+    pub fn base(&self) -> &Arc<Snapshot> {
+        &self.base
+    }
+
+    /// Number of the snapshot it began with.
+    #[must_use]
+    pub fn base_id(&self) -> i64 {
+        self.base.id
+    }
+
+    /// Whether anything was changed. Changes that undo each other may count, such as a renaming there and back.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        !self.changes.is_empty()
+        !self.touched.is_empty()
     }
 
-    /// Creates a schema owned by a role. Returns its provisional identity.
+    /// Whether this transaction created, changed or dropped that table or view.
+    #[must_use]
+    pub fn is_changed(&self, relation_id: i64) -> bool {
+        self.touched.relations.contains(&relation_id)
+    }
+
+    /// Marks the present state. Cheap: the image is shared until the next change.
+    #[must_use]
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint { view: Arc::clone(&self.view), touched: self.touched.clone() }
+    }
+
+    /// Forgets what was changed since the savepoint, which must be one of this transaction and stays usable. Provisional
+    /// identities are not given again.
+    pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
+        self.view = Arc::clone(&savepoint.view);
+        self.touched = savepoint.touched.clone();
+    }
+
+    /// Lets the transaction see what others committed up to `head`, a later image of the same catalog, with its own changes on
+    /// top, as if it had begun just now. `savepoints`, all there are, move along.
     ///
-    /// # Errors
-    /// [`Error::SchemaExists`]; [`Error::Limit`] when too many objects are being created.
-    pub fn create_schema(&mut self, name: &str, owner: u32) -> Result<i64> {
-        check_name(name)?;
-        if self.view.schema(name).is_some() {
-            return Err(Error::SchemaExists { name: name.to_owned() });
+    /// Returns `false`, and nothing is moved, when what others did has to do with what was changed here; the commit will
+    /// find out whether it is a conflict.
+    pub fn rebase(&mut self, head: Arc<Snapshot>, savepoints: &mut [&mut Savepoint]) -> bool {
+        if head.id == self.base.id {
+            return true;
         }
-        let uuid = names::new_id(self.catalog.clock());
-        let schema = Schema {
-            id: self.provisional_id(),
-            oid: self.catalog.new_oid()?,
-            name: name.to_owned(),
-            owner,
-            comment: None,
-            path: names::new_directory(&uuid),
+        let moved = |view: &Arc<Snapshot>, touched: &Touched| match touched.is_empty() {
+            true => Some(Arc::clone(&head)),
+            false => rebased(&self.base, view, touched, &head).map(Arc::new),
         };
-        let id = schema.id;
-        self.changes.created_schemas.push(CreatedSchema { id, uuid });
-        self.view_mut().put_schema(schema);
-        Ok(id)
-    }
-
-    /// Drops a schema without relations.
-    ///
-    /// # Errors
-    /// [`Error::SchemaNotFound`]; [`Error::SchemaNotEmpty`].
-    pub fn drop_schema(&mut self, id: i64) -> Result<()> {
-        let schema = self.schema(id)?;
-        if self.view.has_relations(id) {
-            return Err(Error::SchemaNotEmpty { name: schema.name.clone() });
+        let Some(view) = moved(&self.view, &self.touched) else { return false };
+        let images: Option<Vec<_>> = savepoints.iter().map(|savepoint| moved(&savepoint.view, &savepoint.touched)).collect();
+        let Some(images) = images else { return false };
+        for (savepoint, image) in savepoints.iter_mut().zip(images) {
+            savepoint.view = image;
         }
-        self.view_mut().remove_schema(id);
-        self.changes.forget_comments(id);
-        if id < 0 {
-            self.changes.created_schemas.retain(|created| created.id != id);
-        } else {
-            self.changes.dropped_schemas.insert(id);
-        }
-        Ok(())
-    }
-
-    /// Creates an empty table. Files may be written below its path and appended in the same transaction.
-    ///
-    /// # Errors
-    /// [`Error::SchemaNotFound`], [`Error::RelationExists`], [`Error::InvalidTable`], [`Error::UnsupportedType`],
-    /// [`Error::Limit`].
-    pub fn create_table(&mut self, new: NewTable) -> Result<Arc<Table>> {
-        self.check_free(new.schema_id, &new.name)?;
-        let schema = self.schema(new.schema_id)?;
-        if schema.path.is_empty() {
-            let message = format!("schema \"{}\" is outside of the lake's data path", schema.name);
-            return Err(Error::InvalidTable { message });
-        }
-        let schema_path = schema.path.clone();
-        let columns = build_columns(&new.columns)?;
-        let partition = build_partition(&columns, &new.partition, &mut self.next_provisional_id)?;
-        let uuid = names::new_id(self.catalog.clock());
-        let directory = names::new_directory(&uuid);
-        let table = Arc::new(Table {
-            id: self.provisional_id(),
-            oid: self.catalog.new_oid()?,
-            schema_id: new.schema_id,
-            name: new.name,
-            owner: new.owner,
-            path: names::join(&schema_path, &directory),
-            columns,
-            comment: None,
-            partition,
-            files: Arc::default(),
-            record_count: 0,
-            unreadable: None,
-        });
-        self.changes.created_tables.push(CreatedTable { id: table.id, uuid, directory });
-        self.view_mut().put_relation(Relation::Table(Arc::clone(&table)));
-        Ok(table)
-    }
-
-    /// Drops a table.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn drop_table(&mut self, id: i64) -> Result<()> {
-        self.table(id)?;
-        self.view_mut().remove_relation(id);
-        self.changes.forget_comments(id);
-        self.changes.appended.remove(&id);
-        if id < 0 {
-            self.changes.created_tables.retain(|created| created.id != id);
-        } else {
-            self.changes.dropped_tables.insert(id);
-        }
-        Ok(())
-    }
-
-    /// Creates a view.
-    ///
-    /// # Errors
-    /// [`Error::SchemaNotFound`], [`Error::RelationExists`], [`Error::Limit`].
-    pub fn create_view(&mut self, new: NewView) -> Result<Arc<View>> {
-        self.check_free(new.schema_id, &new.name)?;
-        self.schema(new.schema_id)?;
-        check_column_count(new.columns.len())?;
-        let columns = (1..).zip(new.columns).map(|(id, column)| Column { id, ..column }).collect();
-        let view = Arc::new(View {
-            id: self.provisional_id(),
-            oid: self.catalog.new_oid()?,
-            schema_id: new.schema_id,
-            name: new.name,
-            owner: new.owner,
-            sql: new.sql,
-            column_names: new.column_names,
-            columns,
-            comment: None,
-            search_path: new.search_path,
-        });
-        let uuid = names::new_id(self.catalog.clock());
-        self.changes.created_views.push(CreatedView { id: view.id, uuid });
-        self.view_mut().put_relation(Relation::View(Arc::clone(&view)));
-        Ok(view)
-    }
-
-    /// Drops a view.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn drop_view(&mut self, id: i64) -> Result<()> {
-        self.view(id)?;
-        self.view_mut().remove_relation(id);
-        self.changes.forget_comments(id);
-        if id < 0 {
-            self.changes.created_views.retain(|created| created.id != id);
-        } else {
-            self.changes.dropped_views.insert(id);
-        }
-        Ok(())
-    }
-
-    /// Adds files, already durable below the table's path, to a table.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]; [`Error::Unreadable`]; [`Error::InvalidTable`] when a file does not carry one value for
-    /// each partition key.
-    pub fn append_files(&mut self, table_id: i64, files: Vec<NewDataFile>) -> Result<()> {
-        let table = self.table(table_id)?;
-        table.check_readable()?;
-        if files.is_empty() {
-            return Ok(());
-        }
-        let keys = table.partition.as_ref().map_or(0, |partition| partition.columns.len());
-        if files.iter().any(|file| file.partition_values.len() != keys) {
-            let message = format!("a file of table \"{}\" does not match its partition keys", table.name);
-            return Err(Error::InvalidTable { message });
-        }
-        let partition_id = table.partition.as_ref().map(|partition| partition.id);
-        let base = table.path.clone();
-        let mut added = Vec::with_capacity(files.len());
-        for file in &files {
-            added.push(Arc::new(DataFile {
-                id: self.provisional_id(),
-                path: names::join(&base, &file.path),
-                record_count: file.record_count,
-                file_size: file.file_size,
-                footer_size: file.footer_size,
-                row_id_start: None,
-                columns: file.columns.clone(),
-                partition_id,
-                partition_values: file.partition_values.clone(),
-                deletes: None,
-            }));
-        }
-        self.view_mut().change_table(table_id, |table| table.push_files(added));
-        self.changes.appended.entry(table_id).or_default().extend(files);
-        Ok(())
-    }
-
-    /// Sets or, with `None`, removes the comment of a schema.
-    ///
-    /// # Errors
-    /// [`Error::SchemaNotFound`].
-    pub fn comment_on_schema(&mut self, id: i64, comment: Option<String>) -> Result<()> {
-        let schema = Schema { comment: comment.clone(), ..Schema::clone(self.schema(id)?) };
-        self.view_mut().put_schema(schema);
-        self.changes.comments.insert(CommentTarget::Schema(id), comment);
-        Ok(())
-    }
-
-    /// Sets or, with `None`, removes the comment of a table.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn comment_on_table(&mut self, id: i64, comment: Option<String>) -> Result<()> {
-        self.table(id)?;
-        self.view_mut().change_table(id, |table| table.comment.clone_from(&comment));
-        self.changes.comments.insert(CommentTarget::Table(id), comment);
-        Ok(())
-    }
-
-    /// Sets or, with `None`, removes the comment of a view.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn comment_on_view(&mut self, id: i64, comment: Option<String>) -> Result<()> {
-        self.view(id)?;
-        self.view_mut().change_view(id, |view| view.comment.clone_from(&comment));
-        self.changes.comments.insert(CommentTarget::View(id), comment);
-        Ok(())
-    }
-
-    /// Sets or, with `None`, removes the comment of a table's column.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for the table or the column.
-    pub fn comment_on_column(&mut self, table_id: i64, column_id: i64, comment: Option<String>) -> Result<()> {
-        let table = self.table(table_id)?;
-        if !table.columns.iter().any(|column| column.id == column_id) {
-            return Err(Error::NotFound { kind: "column", name: column_id.to_string() });
-        }
-        self.view_mut().change_table(table_id, |table| {
-            if let Some(column) = table.column_mut(column_id) {
-                column.comment.clone_from(&comment);
-            }
-        });
-        self.changes.comments.insert(CommentTarget::Column { table_id, column_id }, comment);
-        Ok(())
+        self.view = view;
+        self.base = head;
+        true
     }
 
     /// Makes the changes durable and visible, all or none. Without changes nothing is written.
@@ -291,10 +125,11 @@ impl Transaction {
     /// [`Error::Conflict`] when a transaction that committed meanwhile does not go together with this one; nothing was
     /// written then. [`Error::CommitUnknown`] when the database broke down in the commit and did not come back.
     pub async fn commit(self) -> Result<Arc<Snapshot>> {
-        if self.changes.is_empty() {
-            return Ok(self.base);
+        let difference = Difference::between(&self.base, &self.view, &self.touched);
+        if difference.is_empty() {
+            return Ok(Arc::clone(&self.base));
         }
-        self.catalog.commit(&self.base, &self.view, &self.changes).await
+        self.catalog.commit(self.base.id, &self.view, &difference).await
     }
 }
 
@@ -323,6 +158,18 @@ impl Transaction {
         self.view.view(id).ok_or_else(|| Error::NotFound { kind: "relation", name: id.to_string() })
     }
 
+    /// Changes a table that is there.
+    fn change_table(&mut self, id: i64, change: impl FnOnce(&mut Table)) {
+        self.touched.relations.insert(id);
+        self.view_mut().change_table(id, change);
+    }
+
+    /// Changes a view that is there.
+    fn change_view(&mut self, id: i64, change: impl FnOnce(&mut View)) {
+        self.touched.relations.insert(id);
+        self.view_mut().change_view(id, change);
+    }
+
     fn check_free(&self, schema_id: i64, name: &str) -> Result<()> {
         check_name(name)?;
         match self.view.relation(schema_id, name) {
@@ -344,52 +191,4 @@ fn check_column_count(count: usize) -> Result<()> {
         return Err(Error::Limit { message: format!("tables can have at most {COLUMNS_MAX} columns") });
     }
     Ok(())
-}
-
-/// Gives the columns their field ids, depth first from 1.
-fn build_columns(new: &[NewColumn]) -> Result<Vec<Column>> {
-    check_column_count(new.len())?;
-    let mut names = BTreeSet::new();
-    let mut columns = Vec::with_capacity(new.len());
-    let mut next_id = 1;
-    for column in new {
-        check_name(&column.name)?;
-        if !names.insert(column.name.as_str()) {
-            let message = format!("column \"{}\" specified more than once", column.name);
-            return Err(Error::InvalidTable { message });
-        }
-        let lake_type = lake_type(&column.name, column.ty)?;
-        let id = next_id;
-        let element_id = column.ty.array.then_some(id + 1);
-        next_id = element_id.unwrap_or(id) + 1;
-        columns.push(Column {
-            lake_type,
-            nullable: column.nullable,
-            default: column.default.clone(),
-            element_id,
-            ..Column::new(id, column.name.clone(), column.ty)
-        });
-    }
-    Ok(columns)
-}
-
-fn lake_type(column: &str, ty: PgType) -> Result<String> {
-    column_type::from_pg(ty).ok_or_else(|| Error::UnsupportedType { column: column.to_owned(), ty: ty.display() })
-}
-
-fn build_partition(columns: &[Column], keys: &[(String, Transform)], next_provisional_id: &mut i64) -> Result<Option<Partition>> {
-    if keys.is_empty() {
-        return Ok(None);
-    }
-    let mut key_columns = Vec::with_capacity(keys.len());
-    for (name, transform) in keys {
-        let column = columns.iter().find(|column| column.name == *name);
-        let Some(column) = column.filter(|column| !column.ty.array) else {
-            return Err(Error::InvalidTable { message: format!("column \"{name}\" cannot be a partition key") });
-        };
-        key_columns.push(PartitionColumn { column_id: column.id, transform: *transform });
-    }
-    let id = *next_provisional_id;
-    *next_provisional_id -= 1;
-    Ok(Some(Partition { id, columns: key_columns }))
 }

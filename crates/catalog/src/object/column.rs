@@ -1,6 +1,8 @@
 //! Columns of tables and views. Does not check values against types.
 
-use kura_pgtypes::PgType;
+use kura_pgtypes::{PgType, Scalar};
+
+use crate::column_type;
 
 /// One top-level column of a table or a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,40 @@ impl Column {
     #[must_use]
     pub fn leaf_id(&self) -> i64 {
         self.element_id.unwrap_or(self.id)
+    }
+
+    /// Whether values stored for this column can be read as they are when it has that type: a wider integer or floating
+    /// point number, or the same stored type with a looser modifier.
+    #[must_use]
+    pub fn can_widen_to(&self, ty: PgType) -> bool {
+        if self.ty.array != ty.array {
+            return false;
+        }
+        // The stored type of another program's column need not be the one this program would choose.
+        let as_chosen = column_type::from_pg(self.ty).as_deref() == Some(self.lake_type.as_str());
+        match (self.ty.scalar, ty.scalar) {
+            _ if self.ty == ty => true,
+            (Scalar::Int2, Scalar::Int4 | Scalar::Int8) | (Scalar::Int4, Scalar::Int8) | (Scalar::Float4, Scalar::Float8) => {
+                as_chosen && !ty.array
+            }
+            (Scalar::Varchar, Scalar::Varchar) => as_chosen && is_at_least(ty.char_length(), self.ty.char_length()),
+            (Scalar::Varchar, Scalar::Text) => as_chosen,
+            (Scalar::Text, Scalar::Varchar) => as_chosen && ty.char_length().is_none(),
+            (Scalar::Time, Scalar::Time) | (Scalar::Timestamp, Scalar::Timestamp) | (Scalar::Timestamptz, Scalar::Timestamptz) => {
+                as_chosen && is_at_least(ty.seconds_precision(), self.ty.seconds_precision())
+            }
+            (Scalar::Numeric, Scalar::Numeric) => as_chosen && column_type::from_pg(ty).as_deref() == Some(self.lake_type.as_str()),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a limit allows all that another one does; `None` is no limit.
+fn is_at_least(new: Option<u32>, old: Option<u32>) -> bool {
+    match (new, old) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(new), Some(old)) => new >= old,
     }
 }
 

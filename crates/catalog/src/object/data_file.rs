@@ -68,6 +68,28 @@ pub struct DeleteFile {
     pub footer_size: u64,
 }
 
+/// A delete file that was written and made durable, to take the place of the present one of its data file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDeleteFile {
+    /// Location relative to the table's path.
+    pub path: String,
+    /// All deleted rows of the data file, those deleted before included.
+    pub delete_count: u64,
+    /// Size in bytes.
+    pub file_size: u64,
+    /// Length of the footer's thrift structure in bytes, without the eight bytes of trailer.
+    pub footer_size: u64,
+}
+
+/// What becomes of a data file of which rows are deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileChange {
+    /// It stays, with this delete file.
+    Delete(NewDeleteFile),
+    /// It goes: every row is deleted.
+    Remove,
+}
+
 /// A file that was written and made durable, to be added to a table.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NewDataFile {

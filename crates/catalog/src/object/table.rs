@@ -9,7 +9,7 @@ use super::data_file::DataFile;
 use super::partition::{Partition, Transform};
 
 /// A table as of one snapshot.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// Identity in the catalog, stable over renames; negative while its transaction has not committed.
     pub id: i64,
@@ -25,6 +25,8 @@ pub struct Table {
     pub path: String,
     /// Columns in their order.
     pub columns: Vec<Column>,
+    /// Field id the next column gets: beyond those of all columns there ever were.
+    pub next_column_id: i64,
     /// COMMENT ON TABLE.
     pub comment: Option<String>,
     /// How new files are to be partitioned.

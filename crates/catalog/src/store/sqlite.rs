@@ -8,8 +8,14 @@ mod create;
 mod definitions;
 mod files;
 mod load;
+mod refresh;
+mod write_attributes;
+mod write_columns;
 mod write_files;
-mod write_objects;
+mod write_schemas;
+mod write_statistics;
+mod write_tables;
+mod write_views;
 
 use std::ops::Range;
 use std::path::Path;

@@ -83,7 +83,7 @@ async fn a_lake_without_our_tables_is_adopted() {
          DROP INDEX kura_live_tag; DROP INDEX kura_live_column_tag; DROP INDEX kura_live_data_file; \
          DROP INDEX kura_live_delete_file; DROP INDEX kura_file_column_stats_by_file; \
          DROP INDEX kura_file_partition_value_by_file; DROP INDEX kura_table_stats_by_table; \
-         DROP INDEX kura_table_column_stats_by_table; \
+         DROP INDEX kura_table_column_stats_by_table; DROP INDEX kura_column_by_table; \
          DELETE FROM ducklake_metadata WHERE key = 'data_inlining_row_limit'",
     )
     .await;

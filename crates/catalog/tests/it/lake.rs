@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kura_catalog::{
-    BOOTSTRAP_ROLE_OID, Catalog, CatalogUrl, ColumnStats, Config, Error, NewColumn, NewDataFile, NewTable, NewView, Snapshot, SystemClock,
-    Table, Transaction,
+    BOOTSTRAP_ROLE_OID, Catalog, CatalogUrl, ColumnStats, Config, Error, FileChange, NewColumn, NewDataFile, NewDeleteFile, NewTable,
+    NewView, Snapshot, SystemClock, Table, Transaction,
 };
 use kura_pgtypes::{Diagnostic, PgType};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -145,6 +145,17 @@ pub(crate) fn file(path: &str, rows: u64, min: i64, max: i64) -> NewDataFile {
         columns: HashMap::from([(1, stats)]),
         partition_values: Vec::new(),
     }
+}
+
+/// A delete file with that many rows, all deletes of its data file counted.
+pub(crate) fn deletes(path: &str, count: u64) -> FileChange {
+    FileChange::Delete(NewDeleteFile { path: path.to_owned(), delete_count: count, file_size: 20, footer_size: 10 })
+}
+
+/// What the lake says the newest snapshot changed.
+pub(crate) async fn log(lake: &Lake) -> String {
+    let sql = "SELECT changes_made FROM ducklake_snapshot_changes ORDER BY snapshot_id DESC LIMIT 1";
+    sqlx::query_scalar(sql).fetch_one(&lake.database().await).await.expect("a snapshot")
 }
 
 /// The SQLSTATE and message of an error, as a test compares them.

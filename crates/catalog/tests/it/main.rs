@@ -3,12 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure anywhere in a test is the test's failure")]
 
+mod alter;
 mod concurrency;
 mod conflicts;
 mod create;
 mod definitions;
+mod deletes;
 mod files;
 mod foreign;
+mod images;
 mod lake;
 mod model;
+mod rebase;
+mod renames;
 mod roles;
+mod savepoints;

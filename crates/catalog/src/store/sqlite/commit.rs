@@ -1,7 +1,8 @@
 //! The commit: one SQL transaction that checks conflicts, allocates identities, and writes the next snapshot.
 //!
-//! `BEGIN IMMEDIATE` takes the write lock first, so the head read in it is the head until it ends. What objects and
-//! files become is in `write_objects` and `write_files`.
+//! `BEGIN IMMEDIATE` takes the write lock first, so the head read in it is the head until it ends. What becomes of objects
+//! and files is in the modules `write_*`. Beside the conflict matrix, each of their statements checks that what it builds on
+//! is still there: the matrix trusts what other programs say they changed, they do not.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -47,7 +48,7 @@ pub(super) async fn commit(store: &SqliteStore, request: &CommitRequest<'_>) -> 
 
 async fn attempt_commit(store: &SqliteStore, request: &CommitRequest<'_>) -> Result<i64> {
     let mut transaction = store.begin_write().await?;
-    let snapshot_id = write(&mut transaction, request).await.map_err(|error| match error {
+    let snapshot_id = write(&mut transaction, request, &store.data_path).await.map_err(|error| match error {
         Error::Store { source } => super::busy_or_store(source),
         other => other,
     })?;
@@ -76,6 +77,8 @@ async fn after_lost_answer(store: &SqliteStore, request: &CommitRequest<'_>, err
 pub(super) struct Writer<'a> {
     pub(super) connection: &'a mut SqliteConnection,
     pub(super) request: &'a CommitRequest<'a>,
+    /// The lake's; ends with `/`.
+    pub(super) data_path: &'a str,
     /// Number of the snapshot being written.
     pub(super) snapshot_id: i64,
     pub(super) schema_version: i64,
@@ -110,10 +113,23 @@ impl Writer<'_> {
         }
         self.ids.get(&id).copied().ok_or_else(|| corrupt(format!("object {id} was never created")))
     }
+
+    /// Runs an UPDATE whose parameters are this snapshot, an object and perhaps one more; returns the rows it changed.
+    pub(super) async fn end(&mut self, sql: &'static str, id: i64, other: Option<i64>) -> Result<u64> {
+        let mut query = sqlx::query(sql).bind(self.snapshot_id).bind(id);
+        if let Some(other) = other {
+            query = query.bind(other);
+        }
+        Ok(query.execute(&mut *self.connection).await?.rows_affected())
+    }
+
+    pub(super) async fn exists(&mut self, sql: &'static str, id: i64) -> Result<bool> {
+        Ok(sqlx::query_scalar(sql).bind(id).fetch_one(&mut *self.connection).await?)
+    }
 }
 
-async fn write(connection: &mut SqliteConnection, request: &CommitRequest<'_>) -> Result<i64> {
-    let committed = committed_since(connection, request.base.id).await?;
+async fn write(connection: &mut SqliteConnection, request: &CommitRequest<'_>, data_path: &str) -> Result<i64> {
+    let committed = committed_since(connection, request.base_id).await?;
     request.intent.check(&committed)?;
     let head: Option<(i64, i64, i64, i64)> = sqlx::query_as(
         "SELECT snapshot_id, schema_version, next_catalog_id, next_file_id FROM ducklake_snapshot \
@@ -125,17 +141,21 @@ async fn write(connection: &mut SqliteConnection, request: &CommitRequest<'_>) -
     let mut writer = Writer {
         connection,
         request,
+        data_path,
         snapshot_id: head + 1,
-        schema_version: schema_version + i64::from(request.changes.changes_definitions()),
+        schema_version: schema_version + i64::from(request.difference.changes_definitions()),
         log: Vec::new(),
         next_catalog_id,
         next_file_id,
         ids: HashMap::new(),
     };
-    writer.write_drops().await?;
-    writer.write_creations().await?;
-    writer.write_appends().await?;
-    writer.write_comments().await?;
+    // Names are given after all of those that become free: renamings may form a chain or a ring.
+    writer.end_tables().await?;
+    writer.end_views().await?;
+    writer.write_schemas().await?;
+    writer.write_tables().await?;
+    writer.write_views().await?;
+    writer.write_rows().await?;
     writer.write_snapshot().await?;
     Ok(writer.snapshot_id)
 }
@@ -183,6 +203,11 @@ impl Writer<'_> {
             .await?;
         Ok(())
     }
+}
+
+/// Refuses what builds on something that is not what it was.
+pub(super) fn expect(holds: bool, reason: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::Conflict { reason: reason() }) }
 }
 
 /// The text in which `DuckLake` keeps a time in SQLite: `2026-11-21 00:36:49.343627+00`.

@@ -34,6 +34,7 @@ pub(super) async fn create_or_check(writer: &SqlitePool, path: &Path, origin: &O
         create_kura(connection).await?;
     }
     check_kura(connection).await?;
+    sqlx::raw_sql(include_str!("../migrations/indexes.sql")).execute(&mut *connection).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -107,8 +108,17 @@ async fn check_lake(connection: &mut SqliteConnection, origin: &Origin) -> Resul
     }
     sqlx::query("UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path' AND scope IS NULL")
         .bind(&origin.data_path)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    // Tables that were moved to another schema have an absolute path.
+    sqlx::query(
+        "UPDATE ducklake_table SET path = ?1 || substr(path, length(?2) + 1) \
+         WHERE path_is_relative = 0 AND substr(path, 1, length(?2)) = ?2",
+    )
+    .bind(&origin.data_path)
+    .bind(&stored)
+    .execute(connection)
+    .await?;
     tracing::info!(stored, data_path = origin.data_path, "lake relocated");
     Ok(())
 }

@@ -130,6 +130,7 @@ async fn load_tables(
     .fetch_all(&mut *connection)
     .await?;
     let mut columns = load_columns(connection).await?;
+    let next_columns = load_next_columns(connection).await?;
     let mut partitions = load_partitions(connection).await?;
     for (id, schema_id, name, path, is_relative) in rows {
         let schema_path =
@@ -155,6 +156,7 @@ async fn load_tables(
             owner: attributes.owner(id),
             path: path.unwrap_or_default(),
             columns,
+            next_column_id: next_columns.get(&id).copied().unwrap_or(1),
             comment: attributes.comments.get(&id).cloned(),
             partition,
             files: Arc::default(),
@@ -163,6 +165,17 @@ async fn load_tables(
         });
     }
     Ok(())
+}
+
+/// The field id after the last one, dropped columns included, by table.
+async fn load_next_columns(connection: &mut SqliteConnection) -> Result<HashMap<i64, i64>> {
+    let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
+        "SELECT t.table_id, (SELECT max(c.column_id) + 1 FROM ducklake_column c WHERE c.table_id = t.table_id) \
+         FROM ducklake_table t WHERE t.end_snapshot IS NULL",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().filter_map(|(table_id, next)| Some((table_id, next?))).collect())
 }
 
 /// A row of `ducklake_column`.
@@ -304,7 +317,6 @@ struct ViewRow {
     column_aliases: Option<String>,
     columns: Option<String>,
     search_path: Option<String>,
-    owner: Option<i64>,
 }
 
 impl FromRow<'_, SqliteRow> for ViewRow {
@@ -317,14 +329,13 @@ impl FromRow<'_, SqliteRow> for ViewRow {
             column_aliases: row.try_get("column_aliases")?,
             columns: row.try_get("columns")?,
             search_path: row.try_get("search_path")?,
-            owner: row.try_get("owner")?,
         })
     }
 }
 
 async fn load_views(connection: &mut SqliteConnection, attributes: &Attributes, found: &mut Definitions) -> Result<()> {
     let rows: Vec<ViewRow> = sqlx::query_as(
-        "SELECT v.view_id, v.schema_id, v.view_name, v.sql, v.column_aliases, k.columns, k.search_path, k.owner \
+        "SELECT v.view_id, v.schema_id, v.view_name, v.sql, v.column_aliases, k.columns, k.search_path \
          FROM ducklake_view v LEFT JOIN kura_view k ON k.view_id = v.view_id WHERE v.end_snapshot IS NULL \
          ORDER BY v.view_id",
     )
@@ -352,7 +363,7 @@ async fn load_views(connection: &mut SqliteConnection, attributes: &Attributes, 
             oid: attributes.oid("view", id, &mut found.without_oid),
             schema_id: row.schema_id,
             name: row.view_name,
-            owner: row.owner.map_or(Ok(BOOTSTRAP_ROLE_OID), oid_of)?,
+            owner: attributes.owner(id),
             sql,
             column_names: parse_names(&row.column_aliases.unwrap_or_default()).ok_or_else(damaged)?,
             columns,

@@ -263,7 +263,7 @@ impl FromRow<'_, SqliteRow> for DeleteRow {
 }
 
 /// Returns the delete file of each data file.
-async fn load_deletes(
+pub(super) async fn load_deletes(
     connection: &mut SqliteConnection,
     snapshot: &Snapshot,
     scope: Scope,

@@ -1,6 +1,6 @@
 //! Reads an image of the head: all of it, or only what changed since an image that is at hand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnection;
@@ -8,10 +8,12 @@ use sqlx::sqlite::SqliteConnection;
 use crate::changes::{Change, parse_changes};
 use crate::error::{Result, corrupt};
 use crate::object::relation::Relation;
+use crate::object::table::Table;
 use crate::snapshot::Snapshot;
 
 use super::definitions::{self, Definitions};
 use super::files::{self, FileSet, Scope};
+use super::refresh::refresh;
 
 /// What a load found.
 pub(super) enum Loaded {
@@ -27,11 +29,19 @@ enum Plan {
     Parts {
         /// Schemas, tables, columns, views, comments, partitions: all of them.
         definitions: bool,
-        /// Tables whose list of files is to be read anew.
-        reload: BTreeSet<i64>,
-        /// Tables that only got more files.
-        append: BTreeSet<i64>,
+        files: FilePlan,
     },
+}
+
+/// Tables by how their files are to be read.
+#[derive(Default)]
+struct FilePlan {
+    /// All of them anew.
+    reload: BTreeSet<i64>,
+    /// Those that came; which of the known ones are left; all deletes.
+    refresh: BTreeSet<i64>,
+    /// Only those that came.
+    append: BTreeSet<i64>,
 }
 
 /// Reads within the caller's read transaction, so that all statements see one state.
@@ -42,7 +52,7 @@ pub(super) async fn load(connection: &mut SqliteConnection, published: Option<&S
             .await?;
     let (id, schema_version) = head.ok_or_else(|| corrupt("there is no snapshot"))?;
     let plan = match published {
-        Some(published) => plan(connection, published, id).await?,
+        Some(published) => plan(connection, published, id, schema_version).await?,
         None => Plan::Everything,
     };
     let reads_definitions = !matches!(plan, Plan::Parts { definitions: false, .. });
@@ -51,14 +61,14 @@ pub(super) async fn load(connection: &mut SqliteConnection, published: Option<&S
         return Ok(Loaded::WithoutOids(missing.clone()));
     }
     let mut snapshot = match (plan, published, definitions) {
-        (Plan::Parts { definitions: false, reload, append }, Some(published), _) => {
+        (Plan::Parts { definitions: false, files }, Some(published), _) => {
             let mut snapshot = published.clone();
-            read_files(connection, &mut snapshot, published, &reload, &append, data_path).await?;
+            read_files(connection, &mut snapshot, published.id, &files, data_path).await?;
             snapshot
         }
-        (Plan::Parts { mut reload, append, .. }, Some(published), Some(definitions)) => {
-            let mut snapshot = assemble(definitions, published, &mut reload);
-            read_files(connection, &mut snapshot, published, &reload, &append, data_path).await?;
+        (Plan::Parts { mut files, .. }, Some(published), Some(definitions)) => {
+            let mut snapshot = assemble(definitions, published, &mut files.reload);
+            read_files(connection, &mut snapshot, published.id, &files, data_path).await?;
             snapshot
         }
         (_, _, Some(definitions)) => {
@@ -86,7 +96,7 @@ fn same_roles(snapshot: &Snapshot, roles: &[crate::object::role::Role]) -> bool 
 }
 
 /// Finds out what the snapshots after the published one touched. When unsure: everything.
-async fn plan(connection: &mut SqliteConnection, published: &Snapshot, head: i64) -> Result<Plan> {
+async fn plan(connection: &mut SqliteConnection, published: &Snapshot, head: i64, schema_version: i64) -> Result<Plan> {
     let rows: Vec<(i64, Option<String>)> =
         sqlx::query_as("SELECT snapshot_id, changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > ? ORDER BY snapshot_id")
             .bind(published.id)
@@ -96,18 +106,20 @@ async fn plan(connection: &mut SqliteConnection, published: &Snapshot, head: i64
     if !complete {
         return Ok(Plan::Everything);
     }
-    let (mut definitions, mut reload, mut append) = (false, BTreeSet::new(), BTreeSet::new());
+    // Owner and comment of a schema have no entry of their own.
+    let mut definitions = schema_version != published.schema_version;
+    let mut files = FilePlan::default();
     for (_, text) in rows {
         let changes = parse_changes(&text.unwrap_or_default());
-        // A comment on a schema has no entry of its own.
         definitions |= changes.is_empty();
         for change in changes {
             match change {
                 Change::InsertedIntoTable(id) => {
-                    append.insert(id);
+                    files.append.insert(id);
                 }
                 Change::DeletedFromTable(id) | Change::InlinedInsert(id) | Change::InlinedDelete(id) | Change::Compacted(id) => {
-                    reload.insert(id);
+                    let tables = if matches!(change, Change::DeletedFromTable(_)) { &mut files.refresh } else { &mut files.reload };
+                    tables.insert(id);
                     // The reason it could not be read may be gone; which one it was is known only from all of it.
                     definitions |= published.table(id).is_some_and(|table| table.unreadable.is_some());
                 }
@@ -124,11 +136,11 @@ async fn plan(connection: &mut SqliteConnection, published: &Snapshot, head: i64
             }
         }
     }
-    Ok(Plan::Parts { definitions, reload, append })
+    Ok(Plan::Parts { definitions, files })
 }
 
 /// Builds an image of freshly read definitions. Tables known before keep their files; the others, and those with
-/// something unreadable, are added to `reload`.
+/// something unreadable or a column of another type, are added to `reload`.
 fn assemble(definitions: Definitions, published: &Snapshot, reload: &mut BTreeSet<i64>) -> Snapshot {
     let mut snapshot = Snapshot::empty(published.id, published.schema_version);
     snapshot.put_roles(published.shared_roles());
@@ -140,7 +152,7 @@ fn assemble(definitions: Definitions, published: &Snapshot, reload: &mut BTreeSe
     }
     for mut table in definitions.tables {
         match published.table(table.id) {
-            Some(known) if known.unreadable.is_none() && known.path == table.path => {
+            Some(known) if known.unreadable.is_none() && known.path == table.path && has_same_types(known, &table) => {
                 table.files = Arc::clone(&known.files);
                 table.record_count = known.record_count;
             }
@@ -153,23 +165,39 @@ fn assemble(definitions: Definitions, published: &Snapshot, reload: &mut BTreeSe
     snapshot
 }
 
+/// Whether the columns that stayed have the type they had: with it the text of their bounds may change.
+fn has_same_types(known: &Table, table: &Table) -> bool {
+    let types: HashMap<i64, &str> = known.columns.iter().map(|column| (column.id, column.lake_type.as_str())).collect();
+    table.columns.iter().all(|column| types.get(&column.id).is_none_or(|known| *known == column.lake_type))
+}
+
 async fn read_files(
     connection: &mut SqliteConnection,
     snapshot: &mut Snapshot,
-    published: &Snapshot,
-    reload: &BTreeSet<i64>,
-    append: &BTreeSet<i64>,
+    since: i64,
+    plan: &FilePlan,
     data_path: &str,
 ) -> Result<()> {
-    for table_id in reload {
-        if snapshot.table(*table_id).is_some() {
-            let sets = load_one(connection, snapshot, *table_id, -1, data_path).await?;
-            replace_files(snapshot, *table_id, sets);
+    let mut reload = plan.reload.clone();
+    for table_id in plan.refresh.difference(&plan.reload) {
+        let is_readable = snapshot.table(*table_id).is_some_and(|table| table.unreadable.is_none());
+        let refreshed = if is_readable { refresh(connection, snapshot, *table_id, since, data_path).await? } else { None };
+        match refreshed {
+            Some(set) => replace_files(snapshot, *table_id, set),
+            None => {
+                reload.insert(*table_id);
+            }
         }
     }
-    for table_id in append.difference(reload) {
+    for table_id in &reload {
         if snapshot.table(*table_id).is_some() {
-            let set = load_one(connection, snapshot, *table_id, published.id, data_path).await?;
+            let set = load_one(connection, snapshot, *table_id, -1, data_path).await?;
+            replace_files(snapshot, *table_id, set);
+        }
+    }
+    for table_id in plan.append.iter().filter(|id| !reload.contains(id) && !plan.refresh.contains(id)) {
+        if snapshot.table(*table_id).is_some() {
+            let set = load_one(connection, snapshot, *table_id, since, data_path).await?;
             snapshot.change_table(*table_id, |table| {
                 table.unreadable = table.unreadable.take().or(set.unreadable);
                 table.push_files(set.files);
@@ -187,8 +215,6 @@ async fn load_one(connection: &mut SqliteConnection, snapshot: &Snapshot, table_
 fn replace_files(snapshot: &mut Snapshot, table_id: i64, set: FileSet) {
     snapshot.change_table(table_id, |table| {
         table.unreadable = table.unreadable.take().or(set.unreadable);
-        table.files = Arc::default();
-        table.record_count = 0;
-        table.push_files(set.files);
+        table.replace_files(set.files);
     });
 }

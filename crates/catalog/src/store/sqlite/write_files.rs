@@ -1,77 +1,127 @@
-//! The part of a commit that adds data files: the files, their statistics and partition values, and the table's statistics.
-
-use std::collections::HashMap;
+//! The part of a commit that writes files: data files that come and go, and the delete files of those that stay.
 
 use crate::changes::Change;
-use crate::error::{Error, Result, corrupt};
-use crate::object::data_file::{ColumnStats, NewDataFile};
+use crate::difference::FileChanges;
+use crate::error::{Result, corrupt};
+use crate::object::data_file::{ColumnStats, DataFile, DeleteFile};
 use crate::object::table::Table;
-use crate::statistics::TableColumnStats;
 
-use super::commit::Writer;
-
-/// Row of `ducklake_table_stats`.
-struct TableStats {
-    record_count: i64,
-    next_row_id: i64,
-    file_size_bytes: i64,
-}
+use super::commit::{Writer, expect};
+use super::write_statistics::{add, integer, optional_integer};
 
 impl Writer<'_> {
-    /// Adds the files of all tables.
-    pub(super) async fn write_appends(&mut self) -> Result<()> {
-        for (id, files) in &self.request.changes.appended {
-            let table = self.request.view.table(*id).ok_or_else(|| corrupt(format!("table {id} is not in the view of its transaction")))?;
-            let table_id = self.check_table_is_alive(*id).await?;
-            self.append(table_id, table, files).await?;
-            self.log.push(Change::InsertedIntoTable(table_id));
+    /// Writes the files of all tables.
+    pub(super) async fn write_rows(&mut self) -> Result<()> {
+        let difference = self.request.difference;
+        for (table, _) in &difference.created_tables {
+            let added = FileChanges::of_new(table);
+            self.write_files(table, &added).await?;
+        }
+        for change in &difference.changed_tables {
+            self.write_files(change.new, &change.files).await?;
         }
         Ok(())
     }
 
-    async fn append(&mut self, table_id: i64, table: &Table, files: &[NewDataFile]) -> Result<()> {
-        let stored: Option<(i64, i64, i64)> =
-            sqlx::query_as("SELECT record_count, next_row_id, file_size_bytes FROM ducklake_table_stats WHERE table_id = ?")
-                .bind(table_id)
-                .fetch_optional(&mut *self.connection)
-                .await?;
-        let is_new = stored.is_none();
-        let (record_count, next_row_id, file_size_bytes) = stored.unwrap_or_default();
-        self.merge_column_stats(table_id, table, files, next_row_id == 0).await?;
-        let mut stats = TableStats { record_count, next_row_id, file_size_bytes };
-        for file in files {
-            self.insert_file(table_id, table, file, stats.next_row_id).await?;
-            let rows = integer(file.record_count)?;
-            stats.record_count = add(stats.record_count, rows)?;
-            stats.next_row_id = add(stats.next_row_id, rows)?;
-            stats.file_size_bytes = add(stats.file_size_bytes, integer(file.file_size)?)?;
+    async fn write_files(&mut self, table: &Table, files: &FileChanges<'_>) -> Result<()> {
+        let table_id = self.real_id(table.id)?;
+        for file in &files.ended {
+            self.end_file(table, file).await?;
         }
-        let sql = if is_new {
-            "INSERT INTO ducklake_table_stats(record_count, next_row_id, file_size_bytes, table_id) VALUES (?, ?, ?, ?)"
-        } else {
-            "UPDATE ducklake_table_stats SET record_count = ?, next_row_id = ?, file_size_bytes = ? WHERE table_id = ?"
-        };
-        sqlx::query(sql)
-            .bind(stats.record_count)
-            .bind(stats.next_row_id)
-            .bind(stats.file_size_bytes)
+        for (file, deletes) in &files.deletes {
+            self.check_file(table, file).await?;
+            self.end_deletes(table, file).await?;
+            self.insert_deletes(table_id, table, file.id, deletes).await?;
+        }
+        if !files.added.is_empty() {
+            self.append(table_id, table, &files.added).await?;
+            self.log.push(Change::InsertedIntoTable(table_id));
+        }
+        if files.deletes_rows() {
+            self.log.push(Change::DeletedFromTable(table_id));
+        }
+        Ok(())
+    }
+
+    /// Ends a data file with its delete file.
+    async fn end_file(&mut self, table: &Table, file: &DataFile) -> Result<()> {
+        let ended = self
+            .end(
+                "UPDATE ducklake_data_file SET end_snapshot = ? WHERE data_file_id = ? AND table_id = ? AND end_snapshot IS NULL",
+                file.id,
+                Some(table.id),
+            )
+            .await?;
+        expect(ended == 1, || has_changed(table))?;
+        self.end_deletes(table, file).await
+    }
+
+    /// Checks that a data file is still there.
+    async fn check_file(&mut self, table: &Table, file: &DataFile) -> Result<()> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM ducklake_data_file WHERE data_file_id = ? AND end_snapshot IS NULL)";
+        expect(self.exists(sql, file.id).await?, || has_changed(table))
+    }
+
+    /// Ends the delete file of a data file. Another one than this transaction knew has deletes it did not see.
+    async fn end_deletes(&mut self, table: &Table, file: &DataFile) -> Result<()> {
+        let live: Vec<i64> = sqlx::query_scalar(
+            "SELECT delete_file_id FROM ducklake_delete_file WHERE table_id = ? AND data_file_id = ? AND end_snapshot IS NULL",
+        )
+        .bind(table.id)
+        .bind(file.id)
+        .fetch_all(&mut *self.connection)
+        .await?;
+        let known = file.deletes.as_ref().map(|deletes| deletes.id);
+        expect(live.iter().copied().eq(known), || has_changed(table))?;
+        if let Some(id) = known {
+            self.end("UPDATE ducklake_delete_file SET end_snapshot = ? WHERE delete_file_id = ?", id, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_deletes(&mut self, table_id: i64, table: &Table, data_file_id: i64, deletes: &DeleteFile) -> Result<()> {
+        let id = self.allocate_file();
+        sqlx::query("INSERT INTO ducklake_delete_file VALUES (?, ?, ?, NULL, ?, ?, 1, 'parquet', ?, ?, ?, NULL, NULL)")
+            .bind(id)
             .bind(table_id)
+            .bind(self.snapshot_id)
+            .bind(data_file_id)
+            .bind(relative_path(table, &deletes.path)?)
+            .bind(integer(deletes.delete_count)?)
+            .bind(integer(deletes.file_size)?)
+            .bind(integer(deletes.footer_size)?)
             .execute(&mut *self.connection)
             .await?;
         Ok(())
     }
 
-    async fn insert_file(&mut self, table_id: i64, table: &Table, file: &NewDataFile, row_id_start: i64) -> Result<()> {
+    async fn append(&mut self, table_id: i64, table: &Table, files: &[&DataFile]) -> Result<()> {
+        let stored = self.table_stats(table_id).await?;
+        let is_new = stored.is_none();
+        let mut stats = stored.unwrap_or_default();
+        self.merge_column_stats(table_id, table, files, stats.next_row_id == 0).await?;
+        for file in files {
+            let file_id = self.insert_file(table_id, table, file, stats.next_row_id).await?;
+            if let Some(deletes) = &file.deletes {
+                self.insert_deletes(table_id, table, file_id, deletes).await?;
+            }
+            let rows = integer(file.record_count)?;
+            stats.record_count = add(stats.record_count, rows)?;
+            stats.next_row_id = add(stats.next_row_id, rows)?;
+            stats.file_size_bytes = add(stats.file_size_bytes, integer(file.file_size)?)?;
+        }
+        self.write_table_stats(table_id, &stats, is_new).await
+    }
+
+    /// Returns the identity the file gets.
+    async fn insert_file(&mut self, table_id: i64, table: &Table, file: &DataFile, row_id_start: i64) -> Result<i64> {
         let id = self.allocate_file();
-        let partition_id = match &table.partition {
-            Some(partition) => Some(self.real_id(partition.id)?),
-            None => None,
-        };
+        let partition_id = file.partition_id.map(|id| self.real_id(id)).transpose()?;
         sqlx::query("INSERT INTO ducklake_data_file VALUES (?, ?, ?, NULL, NULL, ?, 1, 'parquet', ?, ?, ?, ?, ?, NULL, NULL, NULL)")
             .bind(id)
             .bind(table_id)
             .bind(self.snapshot_id)
-            .bind(&file.path)
+            .bind(relative_path(table, &file.path)?)
             .bind(integer(file.record_count)?)
             .bind(integer(file.file_size)?)
             .bind(integer(file.footer_size)?)
@@ -106,91 +156,15 @@ impl Writer<'_> {
                 .execute(&mut *self.connection)
                 .await?;
         }
-        Ok(())
-    }
-
-    /// Whether a column whose statistics have no bounds may hold something but NULL in some file: then they were unknown.
-    async fn has_values(&mut self, table_id: i64, leaf: i64) -> Result<bool> {
-        let found = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM ducklake_data_file f LEFT JOIN ducklake_file_column_stats s \
-             ON s.data_file_id = f.data_file_id AND s.column_id = ?2 WHERE f.table_id = ?1 AND f.record_count > 0 \
-             AND NOT coalesce(s.value_count = 0 AND s.null_count = f.record_count, FALSE))",
-        )
-        .bind(table_id)
-        .bind(leaf)
-        .fetch_one(&mut *self.connection)
-        .await?;
-        Ok(found)
-    }
-
-    /// Widens the table's column statistics by those of the files. A column without a row has unknown statistics, unless
-    /// the table never had rows (`is_empty`): then it gets its first.
-    async fn merge_column_stats(&mut self, table_id: i64, table: &Table, files: &[NewDataFile], is_empty: bool) -> Result<()> {
-        type Row = (i64, Option<bool>, Option<bool>, Option<String>, Option<String>);
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT column_id, contains_null <> 0, contains_nan <> 0, min_value, max_value \
-             FROM ducklake_table_column_stats WHERE table_id = ?",
-        )
-        .bind(table_id)
-        .fetch_all(&mut *self.connection)
-        .await?;
-        let mut stored: HashMap<i64, TableColumnStats> = rows
-            .into_iter()
-            .map(|(id, contains_null, contains_nan, min, max)| (id, TableColumnStats { contains_null, contains_nan, min, max }))
-            .collect();
-        let unknown = ColumnStats::default();
-        for column in &table.columns {
-            let (leaf, lake_type) = (column.leaf_id(), column.lake_type.as_str());
-            let old = stored.remove(&leaf);
-            let mut merged = match &old {
-                Some(old) => old.clone(),
-                None if is_empty => TableColumnStats::of_nothing(lake_type),
-                None => continue,
-            };
-            if !is_empty && merged.is_unbounded() && self.has_values(table_id, leaf).await? {
-                merged.widen(lake_type);
-            }
-            for file in files {
-                let stats = file.columns.get(&leaf).unwrap_or(&unknown);
-                merged.merge(stats, file.record_count, lake_type);
-            }
-            if old.as_ref() == Some(&merged) {
-                continue;
-            }
-            let sql = if old.is_none() {
-                "INSERT INTO ducklake_table_column_stats(contains_null, contains_nan, min_value, max_value, table_id, \
-                 column_id) VALUES (?, ?, ?, ?, ?, ?)"
-            } else {
-                "UPDATE ducklake_table_column_stats SET contains_null = ?, contains_nan = ?, min_value = ?, \
-                 max_value = ? WHERE table_id = ? AND column_id = ?"
-            };
-            sqlx::query(sql)
-                .bind(merged.contains_null)
-                .bind(merged.contains_nan)
-                .bind(&merged.min)
-                .bind(&merged.max)
-                .bind(table_id)
-                .bind(leaf)
-                .execute(&mut *self.connection)
-                .await?;
-        }
-        Ok(())
+        Ok(id)
     }
 }
 
-/// A count as the database keeps it.
-fn integer(value: u64) -> Result<i64> {
-    i64::try_from(value).map_err(|_| too_large())
+/// The location of a file relative to its table's, below which this program writes all files.
+fn relative_path<'a>(table: &Table, path: &'a str) -> Result<&'a str> {
+    path.strip_prefix(&table.path).ok_or_else(|| corrupt(format!("file \"{path}\" is not below table \"{}\"", table.name)))
 }
 
-fn optional_integer(value: Option<u64>) -> Result<Option<i64>> {
-    value.map(integer).transpose()
-}
-
-fn add(left: i64, right: i64) -> Result<i64> {
-    left.checked_add(right).ok_or_else(too_large)
-}
-
-fn too_large() -> Error {
-    Error::Limit { message: "a table is too large".to_owned() }
+fn has_changed(table: &Table) -> String {
+    format!("Rows of table \"{}\" were updated or deleted, or its files were compacted.", table.name)
 }
