@@ -9,6 +9,7 @@ pub(crate) mod encode;
 pub(crate) mod footer;
 mod interval;
 pub(crate) mod layout;
+pub(crate) mod numbering;
 pub(crate) mod pages;
 pub(crate) mod reader;
 pub(crate) mod statistics;

@@ -3,6 +3,7 @@
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
+use datafusion::common::runtime::SpawnedTask;
 use moka::sync::Cache;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -51,8 +52,8 @@ impl Storage {
         &self.root
     }
 
-    /// The directory of a table's new files, below the root.
-    pub(crate) fn table_directory(&self, path: &str) -> Result<PathBuf> {
+    /// Where a file that the catalog names, or a directory, is on the disk.
+    pub(crate) fn local_path(&self, path: &str) -> Result<PathBuf> {
         Ok(self.local(&location(path)?))
     }
 
@@ -81,16 +82,21 @@ impl Storage {
         Ok(footer)
     }
 
-    /// The contents of a delete file, from the cache where present.
+    /// The contents of a delete file, from the cache where present. Who asks while it is being read waits for that.
     pub(crate) async fn deleted(&self, file: &kura_catalog::DeleteFile) -> Result<Arc<Deleted>> {
         let object = self.object(&file.path, file.file_size)?;
         let key = (Arc::clone(&object.name), object.size);
         if let Some(deleted) = self.deletes.get(&key) {
             return Ok(deleted);
         }
-        let deleted = Arc::new(Deleted::load(self, &object, file).await?);
-        self.deletes.insert(key, Arc::clone(&deleted));
-        Ok(deleted)
+        let footer = self.footer(&object, file.footer_size).await?;
+        let (cache, count) = (self.deletes.clone(), file.delete_count);
+        let read = SpawnedTask::spawn_blocking(move || {
+            let load = || Deleted::load(&object, &footer, count).map(Arc::new);
+            // An error belongs to all who waited, and each needs one of its own.
+            cache.try_get_with(key, load).or_else(|_| load())
+        });
+        read.join().await.map_err(|error| Error::internal(format!("a reading task ended: {error}")))?
     }
 }
 

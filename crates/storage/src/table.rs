@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::scan::exec::{Plan, ScanExec};
 use crate::storage::Storage;
 
-/// A table as of one snapshot, under column names that are unique in a plan.
+/// A table as of one snapshot, under column names that are unique in a plan; with the identity of its rows, if wanted.
 #[derive(Debug)]
 pub struct Table {
     storage: Arc<Storage>,
@@ -31,13 +31,24 @@ impl Table {
     /// Never; missing names are replaced by the columns' own.
     #[must_use]
     pub fn new(storage: Arc<Storage>, table: Arc<kura_catalog::Table>, names: Vec<String>) -> Self {
-        let mut names = names.into_iter();
-        let fields = table.columns.iter().map(|column| {
-            let name = names.next().unwrap_or_else(|| column.name.clone());
-            Field::new(name, column.ty.arrow(), column.nullable)
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let schema = Arc::new(Schema::new(fields(&table, names)));
         Self { storage, table, schema }
+    }
+
+    /// The same with two more columns at the end, both `int8` and never NULL: the identity of the data file that holds a row, called
+    /// `file`, and the row's position in that file, called `position`, counted from its first row with those that are deleted. They
+    /// are what [`RowSet::insert`](crate::write::RowSet::insert) takes.
+    #[must_use]
+    pub fn with_row_identity(
+        storage: Arc<Storage>,
+        table: Arc<kura_catalog::Table>,
+        names: Vec<String>,
+        file: String,
+        position: String,
+    ) -> Self {
+        let mut fields = fields(&table, names);
+        fields.extend([file, position].map(|name| Field::new(name, DataType::Int64, false)));
+        Self { storage, table, schema: Arc::new(Schema::new(fields)) }
     }
 
     /// The catalog's table.
@@ -45,6 +56,16 @@ impl Table {
     pub fn table(&self) -> &Arc<kura_catalog::Table> {
         &self.table
     }
+}
+
+/// The columns of a table; missing names are replaced by the columns' own.
+fn fields(table: &kura_catalog::Table, names: Vec<String>) -> Vec<Field> {
+    let mut names = names.into_iter();
+    let fields = table.columns.iter().map(|column| {
+        let name = names.next().unwrap_or_else(|| column.name.clone());
+        Field::new(name, column.ty.arrow(), column.nullable)
+    });
+    fields.collect()
 }
 
 /// Whether a condition can be evaluated row by row on nothing but the table's columns, with the same result each time.

@@ -114,7 +114,7 @@ fn open_group(source: Arc<Source>, row_group: usize) -> Result<(Arc<Source>, Ope
     let roots = source.roots.iter().flatten().copied();
     let mask = ProjectionMask::roots(source.footer.arrow.parquet_schema(), roots);
     let request = Request { row_group, mask, filter: None, selection: None, batch_size: BATCH_ROWS, limit: None };
-    let open = reader::open(&source.open, &source.footer, request)?;
+    let open = reader::open(&source.open, &source.footer.arrow, request)?;
     Ok((source, open))
 }
 

@@ -1,5 +1,5 @@
 //! From the columns a file has to the columns a table has: by field id, with defaults for columns added later, widened where a
-//! column's type was, and in canonical Arrow types.
+//! column's type was, and in canonical Arrow types. Where rows are to be found again, their file and position are columns too.
 //!
 //! Knows nothing of filters and row groups.
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int64Type, IntervalUnit, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::scalar::ScalarValue;
 use kura_catalog::Column;
@@ -34,6 +34,8 @@ enum Place {
     Root { root: usize, companion: Option<usize> },
     /// Not there: every row has this value.
     Constant(ScalarValue),
+    /// Not there either: the row's position, as the decoder of a numbered file counts it.
+    Position,
 }
 
 /// Decoding of chosen columns of one file.
@@ -43,6 +45,8 @@ pub(crate) struct Adapter {
     pub(crate) mask: ProjectionMask,
     columns: Vec<Slot>,
     schema: SchemaRef,
+    /// What makes positions of the decoder's numbers.
+    correction: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +57,8 @@ enum Slot {
         companion: Option<usize>,
     },
     Constant(ScalarValue),
+    /// The last column of a decoded batch.
+    Position,
 }
 
 impl FileColumns {
@@ -66,21 +72,28 @@ impl FileColumns {
         Ok(Self { columns: places.collect::<Result<_>>()? })
     }
 
+    /// The same with two more columns behind those of the table: `file`, and each row's position.
+    pub(crate) fn with_row_identity(mut self, file: i64) -> Self {
+        self.columns.extend([Place::Constant(ScalarValue::Int64(Some(file))), Place::Position]);
+        self
+    }
+
     /// The root of the file's schema that holds a column.
     pub(crate) fn root(&self, column: usize) -> Option<usize> {
         match self.columns.get(column)? {
             Place::Root { root, .. } => Some(*root),
-            Place::Constant(_) => None,
+            Place::Constant(_) | Place::Position => None,
         }
     }
 
-    /// How to decode `columns` of the table into batches of `schema`, which has one field for each of them.
+    /// How to decode `columns` of the table into batches of `schema`, which has one field for each of them. Positions among them
+    /// need a file that is decoded with a [`Numbering`](crate::parquet::numbering::Numbering).
     pub(crate) fn adapter(&self, columns: &[usize], schema: SchemaRef, footer: &Footer) -> Adapter {
         let chosen = || columns.iter().filter_map(|column| self.columns.get(*column));
         let mut roots: Vec<usize> = chosen()
             .flat_map(|place| match place {
                 Place::Root { root, companion } => [Some(*root), *companion],
-                Place::Constant(_) => [None, None],
+                Place::Constant(_) | Place::Position => [None, None],
             })
             .flatten()
             .collect();
@@ -91,10 +104,11 @@ impl FileColumns {
             .map(|place| match place {
                 Place::Root { root, companion } => Slot::Decoded { position: position(*root), companion: companion.map(position) },
                 Place::Constant(value) => Slot::Constant(value.clone()),
+                Place::Position => Slot::Position,
             })
             .collect();
         let mask = ProjectionMask::roots(footer.arrow.parquet_schema(), roots.iter().copied());
-        Adapter { mask, columns: slots, schema }
+        Adapter { mask, columns: slots, schema, correction: 0 }
     }
 }
 
@@ -131,25 +145,36 @@ fn initial_value(column: &Column) -> Result<ScalarValue> {
 }
 
 impl Adapter {
+    /// The same for a row group whose numbers are off by as much.
+    pub(crate) fn corrected(mut self, correction: i64) -> Self {
+        self.correction = correction;
+        self
+    }
+
     /// Turns a decoded batch into one of the table's columns.
     ///
     /// # Errors
     /// When a value does not fit, or a NULL is where none may be.
     pub(crate) fn adapt(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let fields = self.schema.fields();
-        let arrays = self.columns.iter().zip(fields).map(|(slot, field)| adapt_column(slot, field.data_type(), batch));
+        let arrays = self.columns.iter().zip(fields).map(|(slot, field)| self.adapt_column(slot, field.data_type(), batch));
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays.collect::<Result<_, _>>()?, &options)
     }
-}
 
-fn adapt_column(slot: &Slot, data_type: &DataType, batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
-    match slot {
-        Slot::Constant(value) => value.to_array_of_size(batch.num_rows()).map_err(|error| ArrowError::ExternalError(Box::new(error))),
-        Slot::Decoded { position, companion } => {
-            let decoded = batch.columns().get(*position).ok_or_else(|| missing(*position))?;
-            let companion = companion.and_then(|position| batch.columns().get(position));
-            canonical(decoded, companion, data_type)
+    fn adapt_column(&self, slot: &Slot, data_type: &DataType, batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+        match slot {
+            Slot::Constant(value) => value.to_array_of_size(batch.num_rows()).map_err(|error| ArrowError::ExternalError(Box::new(error))),
+            Slot::Decoded { position, companion } => {
+                let decoded = batch.columns().get(*position).ok_or_else(|| missing(*position))?;
+                let companion = companion.and_then(|position| batch.columns().get(position));
+                canonical(decoded, companion, data_type)
+            }
+            Slot::Position => {
+                let numbers = batch.columns().last().and_then(|last| last.as_primitive_opt::<Int64Type>());
+                let numbers = numbers.ok_or_else(|| ArrowError::SchemaError("rows were not numbered".to_owned()))?;
+                Ok(Arc::new(numbers.unary::<_, Int64Type>(|number| number.saturating_add(self.correction))))
+            }
         }
     }
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use kura_catalog::ColumnStats;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -32,23 +33,25 @@ pub(crate) const CREATED_BY: &str = "kura";
 
 /// Statistics by chunk, dictionaries; zstd at its fastest level, which the disk and the bucket are paid by and which decodes about as
 /// fast as anything with its ratio. No page indexes: nothing here reads them, and checksums do not cover what follows the pages.
-static PROPERTIES: LazyLock<WriterPropertiesPtr> = LazyLock::new(|| {
+fn properties() -> WriterPropertiesBuilder {
     let compression = ZstdLevel::try_new(1).map_or(Compression::SNAPPY, Compression::ZSTD);
-    let properties = WriterProperties::builder()
+    WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(compression)
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true);
-    Arc::new(properties.build())
-});
+        .set_offset_index_disabled(true)
+}
+
+static PROPERTIES: LazyLock<WriterPropertiesPtr> = LazyLock::new(|| Arc::new(properties().build()));
 
 /// Encodes row groups of one layout, on any number of threads at once.
 pub(crate) struct Encoder {
     layout: Layout,
     leaves: Vec<Leaf>,
     factory: ArrowRowGroupWriterFactory,
+    properties: WriterPropertiesPtr,
 }
 
 /// An encoded row group, to be appended to a file.
@@ -61,11 +64,23 @@ pub(crate) struct RowGroup {
 impl Encoder {
     /// For files of that layout.
     pub(crate) fn new(layout: Layout) -> Result<Self> {
+        Self::with_properties(layout, Arc::clone(&PROPERTIES))
+    }
+
+    /// For files of that layout in which one column has ascending integers: their differences are stored, in a byte or so each.
+    pub(crate) fn ascending(layout: Layout, column: &str) -> Result<Self> {
+        let column = ColumnPath::from(column);
+        let properties =
+            properties().set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+        Self::with_properties(layout, Arc::new(properties.build()))
+    }
+
+    fn with_properties(layout: Layout, properties: WriterPropertiesPtr) -> Result<Self> {
         // The factory wants a writer only for its schema and properties, which all files share.
-        let template = SerializedFileWriter::new(std::io::sink(), Arc::clone(&layout.parquet), Arc::clone(&PROPERTIES));
+        let template = SerializedFileWriter::new(std::io::sink(), Arc::clone(&layout.parquet), Arc::clone(&properties));
         let factory = ArrowRowGroupWriterFactory::new(&template.map_err(Error::Encode)?, Arc::clone(&layout.arrow));
         let leaves = layout.leaves();
-        Ok(Self { layout, leaves, factory })
+        Ok(Self { layout, leaves, factory, properties })
     }
 
     /// The leaves of a file in order.
@@ -75,7 +90,7 @@ impl Encoder {
 
     /// Begins a file.
     pub(crate) fn file<W: Write + Send>(&self, sink: W) -> Result<SerializedFileWriter<W>> {
-        SerializedFileWriter::new(sink, Arc::clone(&self.layout.parquet), Arc::clone(&PROPERTIES)).map_err(Error::Encode)
+        SerializedFileWriter::new(sink, Arc::clone(&self.layout.parquet), Arc::clone(&self.properties)).map_err(Error::Encode)
     }
 
     /// Encodes all rows of `batches` as one row group, columns in parallel. Columns are in the layout's order.

@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::RecordBatch;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
+};
 use parquet::errors::ParquetError;
 
 use crate::error::{Error, Result};
 use crate::object::ObjectFile;
-use crate::parquet::footer::Footer;
 use crate::parquet::pages::OpenFile;
 
 /// What to read of a row group.
@@ -34,12 +35,12 @@ pub(crate) struct OpenRowGroup {
     batches: ParquetRecordBatchReader,
 }
 
-/// Opens a row group and evaluates the filter on all of it. Blocks while the disk does.
+/// Opens a row group and evaluates the filter on all of it. Blocks while the disk does. `metadata` is the file's, out of its footer.
 ///
 /// # Errors
 /// `Corrupt`, `Missing`, `Io`. Errors of the filter come back as `Input`.
-pub(crate) fn open(file: &OpenFile, footer: &Footer, request: Request) -> Result<OpenRowGroup> {
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.pages(), footer.arrow.clone())
+pub(crate) fn open(file: &OpenFile, metadata: &ArrowReaderMetadata, request: Request) -> Result<OpenRowGroup> {
+    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.pages(), metadata.clone())
         .with_row_groups(vec![request.row_group])
         .with_projection(request.mask)
         .with_batch_size(request.batch_size);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Statistics};
 use datafusion::error::Result;
@@ -25,24 +25,27 @@ fn count(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
-/// Statistics over all columns of a table for the rows in `files`.
+/// Statistics over all columns of a table for the rows in `files`. What `schema` has behind them are rows' file and position, of
+/// which only the size is known.
 pub(crate) fn table(columns: &[Column], schema: &SchemaRef, files: &[Arc<DataFile>]) -> Statistics {
     let rows = count(files.iter().map(|file| file.live_rows()).sum());
-    let column_statistics: Vec<ColumnStatistics> =
-        columns.iter().zip(schema.fields()).map(|(own, field)| column(own, field.data_type(), files, rows)).collect();
+    let of_column = |(number, field): (usize, &FieldRef)| match columns.get(number) {
+        Some(own) => column(own, field.data_type(), files, rows),
+        None => sized(field.data_type().primitive_width().map(|width| rows.saturating_mul(width))),
+    };
+    let column_statistics: Vec<ColumnStatistics> = schema.fields().iter().enumerate().map(of_column).collect();
     let sizes = column_statistics.iter().map(|own| own.byte_size.get_value().copied());
     let total = sizes.sum::<Option<usize>>().map_or(Precision::Absent, Precision::Inexact);
     Statistics { num_rows: Precision::Exact(rows), total_byte_size: total, column_statistics }
 }
 
 fn column(column: &Column, data_type: &arrow::datatypes::DataType, files: &[Arc<DataFile>], rows: usize) -> ColumnStatistics {
-    let mut own = ColumnStatistics::new_unknown();
     let encoded = || files.iter().map(|file| file.columns.get(&column.leaf_id())?.size_bytes).sum::<Option<u64>>();
     let size = match data_type.primitive_width() {
         Some(width) => Some(rows.saturating_mul(width)),
         None => encoded().map(|bytes| count(bytes.saturating_mul(EXPANSION))),
     };
-    own.byte_size = size.map_or(Precision::Absent, Precision::Inexact);
+    let mut own = sized(size);
     if column.ty.array {
         return own;
     }
@@ -50,6 +53,13 @@ fn column(column: &Column, data_type: &arrow::datatypes::DataType, files: &[Arc<
     own.null_count = nulls.map_or(Precision::Absent, |nulls| Precision::Inexact(count(nulls).min(rows)));
     own.min_value = bound(column.id, data_type, files, End::Min).map_or(Precision::Absent, Precision::Inexact);
     own.max_value = bound(column.id, data_type, files, End::Max).map_or(Precision::Absent, Precision::Inexact);
+    own
+}
+
+/// Nothing but a size in bytes.
+fn sized(bytes: Option<usize>) -> ColumnStatistics {
+    let mut own = ColumnStatistics::new_unknown();
+    own.byte_size = bytes.map_or(Precision::Absent, Precision::Inexact);
     own
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     pub(crate) storage: Arc<Storage>,
     /// Whose files they are.
     pub(crate) table: Arc<Table>,
-    /// The table's fields under their internal names.
+    /// The table's fields under their internal names, and behind them those of file and position where rows are to be found again.
     pub(crate) schema: SchemaRef,
     /// Columns that are given out, in that order.
     pub(crate) projection: Vec<usize>,
@@ -115,7 +115,9 @@ impl ScanExec {
     }
 
     fn column_name(&self, column: usize) -> &str {
-        self.shared.table.columns.get(column).map_or("?", |column| column.name.as_str())
+        let shared = &self.shared;
+        let own = shared.table.columns.get(column).map(|column| &column.name);
+        own.or_else(|| shared.schema.fields().get(column).map(|field| field.name())).map_or("?", String::as_str)
     }
 
     /// A filter with the table's own column names in place of the internal ones.

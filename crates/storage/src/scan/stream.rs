@@ -16,12 +16,13 @@ use datafusion::physical_optimizer::pruning::PruningPredicate;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
-use kura_catalog::Table;
-use parquet::arrow::arrow_reader::{RowFilter, RowSelection};
+use kura_catalog::{DataFile, Table};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowFilter, RowSelection};
 
 use crate::error::Result as StorageResult;
 use crate::parquet::adapter::{self, Adapter, FileColumns};
 use crate::parquet::footer::Footer;
+use crate::parquet::numbering::Numbering;
 use crate::parquet::pages::OpenFile;
 use crate::parquet::reader::{self, OpenRowGroup, Request};
 use crate::scan::filter::{Failure, Filters, Stage};
@@ -36,7 +37,7 @@ pub(crate) struct Shared {
     pub(crate) storage: Arc<Storage>,
     /// Whose files they are.
     pub(crate) table: Arc<Table>,
-    /// The table's fields under their internal names.
+    /// The table's fields under their internal names, and those of the row identity if it is wanted.
     pub(crate) schema: SchemaRef,
     /// Conditions, by where they are evaluated.
     pub(crate) filters: Filters,
@@ -59,14 +60,25 @@ struct Unit {
     file: OpenFile,
     footer: Arc<Footer>,
     places: Arc<FileColumns>,
+    /// What the decoder goes by: the footer's, numbered where positions are read.
+    metadata: ArrowReaderMetadata,
     row_group: usize,
     selection: Option<RowSelection>,
+    /// What makes positions of the decoder's numbers.
+    correction: i64,
 }
 
 /// A row group being decoded.
 struct Decoding {
     open: OpenRowGroup,
     adapter: Adapter,
+}
+
+impl Unit {
+    /// How to decode columns of the table from this row group.
+    fn adapter(&self, columns: &[usize], schema: SchemaRef) -> Adapter {
+        self.places.adapter(columns, schema, &self.footer).corrected(self.correction)
+    }
 }
 
 /// How a partition reads.
@@ -84,13 +96,28 @@ impl Shared {
         self.filters.late.as_ref().map_or(&self.projection, |late| &late.columns)
     }
 
+    /// Whether positions of rows are given out or read by a condition.
+    fn reads_positions(&self) -> bool {
+        let position = self.table.columns.len() + 1;
+        let early = self.filters.early.iter().flat_map(|filter| &filter.columns);
+        self.decoded().iter().chain(early).any(|column| *column == position)
+    }
+
+    /// Where a file has the columns of the scan.
+    fn places(&self, file: &DataFile, footer: &Footer) -> StorageResult<FileColumns> {
+        let places = FileColumns::new(&self.table.columns, footer)?;
+        let has_identity = self.schema.fields().len() > self.table.columns.len();
+        Ok(if has_identity { places.with_row_identity(file.id) } else { places })
+    }
+
     /// The row groups of a slice that are left after pruning.
     async fn units(&self, slice: &Slice, counters: &Counters) -> StorageResult<Vec<Unit>> {
         let file = self.storage.object(&slice.file.path, slice.file.file_size)?;
         let footer = self.storage.footer(&file, slice.file.footer_size).await?;
         adapter::check_rows(&file, &footer, slice.file.record_count)?;
         let open = OpenFile::new(&file, &footer, Some(counters.bytes.clone()))?;
-        let places = Arc::new(FileColumns::new(&self.table.columns, &footer)?);
+        let places = Arc::new(self.places(&slice.file, &footer)?);
+        let numbering = self.reads_positions().then(|| Numbering::new(&file, &footer)).transpose()?;
         let kept =
             self.pruning.as_ref().map(|predicate| prune::row_groups(predicate, &self.table, &self.schema, &slice.file, &footer, &places));
         let deleted = match &slice.file.deletes {
@@ -112,8 +139,12 @@ impl Shared {
                 counters.pruned.add(1);
                 continue;
             }
+            let (metadata, correction) = match &numbering {
+                Some(numbering) => (numbering.metadata.clone(), numbering.correction(row_group)),
+                None => (footer.arrow.clone(), 0),
+            };
             let (file, footer, places) = (open.clone(), Arc::clone(&footer), Arc::clone(&places));
-            units.push(Unit { file, footer, places, row_group, selection });
+            units.push(Unit { file, footer, places, metadata, row_group, selection, correction });
         }
         Ok(units)
     }
@@ -121,14 +152,14 @@ impl Shared {
     /// Opens a row group and evaluates the early conditions on it.
     fn open(&self, unit: Unit, pace: Pace) -> Result<Decoding> {
         let decoded = self.decoded();
-        let adapter = unit.places.adapter(decoded, adapter::project(&self.schema, decoded), &unit.footer);
+        let adapter = unit.adapter(decoded, adapter::project(&self.schema, decoded));
         let failure = Failure::default();
         let stages: Vec<Box<dyn parquet::arrow::arrow_reader::ArrowPredicate>> = self
             .filters
             .early
             .iter()
             .map(|filter| {
-                let adapter = unit.places.adapter(&filter.columns, Arc::clone(&filter.schema), &unit.footer);
+                let adapter = unit.adapter(&filter.columns, Arc::clone(&filter.schema));
                 Box::new(Stage { filter: filter.clone(), adapter, failure: failure.clone() }) as Box<_>
             })
             .collect();
@@ -140,7 +171,7 @@ impl Shared {
             batch_size: pace.batch_size,
             limit: if self.filters.late.is_some() { None } else { pace.limit },
         };
-        match reader::open(&unit.file, &unit.footer, request) {
+        match reader::open(&unit.file, &unit.metadata, request) {
             Ok(open) => Ok(Decoding { open, adapter }),
             Err(error) => Err(failure.take().unwrap_or_else(|| error.into())),
         }

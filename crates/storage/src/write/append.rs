@@ -62,7 +62,7 @@ pub async fn append(
     let encoder = Arc::new(Encoder::new(Layout::of_table(&table.columns)?)?);
     let bounds =
         Bounds { in_flight_bytes: options.memory_bytes / 2, file_bytes: options.file_bytes, open_files: options.open_files.max(1) };
-    let directory = storage.table_directory(&table.path)?;
+    let directory = storage.local_path(&table.path)?;
     let mut append = Append {
         router: Router::new(table)?,
         buffers: Vec::new(),
@@ -76,7 +76,7 @@ pub async fn append(
 }
 
 /// Makes the names of the files durable and lets go of them.
-async fn publish(storage: &Arc<Storage>, written: Vec<WrittenFile>) -> Result<Vec<NewDataFile>> {
+pub(crate) async fn publish(storage: &Arc<Storage>, written: Vec<WrittenFile>) -> Result<Vec<NewDataFile>> {
     let root = storage.root().to_owned();
     let synced = SpawnedTask::spawn_blocking(move || {
         local::sync_directories(&root, written.iter().map(|file| file.finished.path()))?;
@@ -94,7 +94,7 @@ async fn publish(storage: &Arc<Storage>, written: Vec<WrittenFile>) -> Result<Ve
 ///
 /// What cannot be removed is logged and left: a file no commit names is garbage, not damage.
 pub async fn discard(storage: &Arc<Storage>, table: &Table, files: &[NewDataFile]) {
-    let Ok(directory) = storage.table_directory(&table.path) else {
+    let Ok(directory) = storage.local_path(&table.path) else {
         return;
     };
     let paths: Vec<_> = files.iter().map(|file| directory.join(&file.path)).collect();

@@ -34,7 +34,11 @@ pub(crate) struct WrittenFile {
 impl GrowingFile {
     /// Creates a file with a new name in `directory`.
     pub(crate) fn create(encoder: &Arc<Encoder>, directory: &Path) -> Result<Self> {
-        let name = format!("{}.parquet", Uuid::now_v7());
+        Self::create_named(encoder, directory, format!("{}.parquet", Uuid::now_v7()))
+    }
+
+    /// Creates a file in `directory` whose name nothing else has.
+    pub(crate) fn create_named(encoder: &Arc<Encoder>, directory: &Path, name: String) -> Result<Self> {
         Ok(Self { name: name.clone(), ..Self::create_at(encoder, directory.join(&name))? })
     }
 

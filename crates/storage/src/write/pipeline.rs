@@ -48,7 +48,7 @@ struct Encoding {
 }
 
 /// Runs blocking work to its end.
-async fn joined<T: 'static>(task: SpawnedTask<Result<T>>) -> Result<T> {
+pub(crate) async fn joined<T: 'static>(task: SpawnedTask<Result<T>>) -> Result<T> {
     match task.join().await {
         Ok(result) => result,
         Err(error) => Err(Error::internal(format!("a writing task ended: {error}"))),

@@ -14,7 +14,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::{TryStreamExt, stream};
 use kura_catalog::{BOOTSTRAP_ROLE_OID, Catalog, CatalogUrl, Config, NewColumn, NewTable, Relation, SystemClock, Table, Transform};
 use kura_pgtypes::{PgType, SqlError};
-use kura_storage::write::AppendOptions;
+use kura_storage::write::{AppendOptions, RowSet};
 use kura_storage::{Storage, write};
 use tempfile::TempDir;
 
@@ -78,6 +78,15 @@ impl Lake {
         self.table(&table.name).await
     }
 
+    /// Deletes rows, commits, and returns the table as it is then.
+    pub(crate) async fn delete(&self, table: &Table, rows: &RowSet) -> Arc<Table> {
+        let changes = write::write_deletes(&self.storage, table, rows).await.expect("delete files");
+        let mut transaction = self.catalog.begin().await.expect("a transaction");
+        transaction.delete_rows(table.id, changes).expect("deleted rows");
+        transaction.commit().await.expect("a commit");
+        self.table(&table.name).await
+    }
+
     /// The files of the lake on disk, sorted.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -109,10 +118,33 @@ pub(crate) fn schema_of(columns: &[(&str, PgType)]) -> SchemaRef {
 
 /// A scan of a table under its columns' own names, as a plan to go on with.
 pub(crate) fn scan(storage: &Arc<Storage>, table: &Arc<Table>, partitions: usize) -> DataFrame {
-    let names = table.columns.iter().map(|column| column.name.clone()).collect();
-    let provider = kura_storage::Table::new(Arc::clone(storage), Arc::clone(table), names);
+    let provider = kura_storage::Table::new(Arc::clone(storage), Arc::clone(table), names_of(table));
+    scan_of(provider, partitions)
+}
+
+/// The same with the columns `file` and `position`.
+pub(crate) fn scan_with_identity(storage: &Arc<Storage>, table: &Arc<Table>, partitions: usize) -> DataFrame {
+    let (file, position) = ("file".to_owned(), "position".to_owned());
+    let provider = kura_storage::Table::with_row_identity(Arc::clone(storage), Arc::clone(table), names_of(table), file, position);
+    scan_of(provider, partitions)
+}
+
+fn names_of(table: &Table) -> Vec<String> {
+    table.columns.iter().map(|column| column.name.clone()).collect()
+}
+
+fn scan_of(provider: kura_storage::Table, partitions: usize) -> DataFrame {
     let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(1000);
     SessionContext::new_with_config(config).read_table(Arc::new(provider)).expect("a scan")
+}
+
+/// A set of rows, by file and position.
+pub(crate) fn row_set(rows: impl IntoIterator<Item = (i64, i64)>) -> RowSet {
+    let mut set = RowSet::new();
+    for (file, position) in rows {
+        set.insert(file, position).expect("a position");
+    }
+    set
 }
 
 /// All rows of a plan as one batch, in the order of column `id` where there is one.

@@ -4,7 +4,10 @@
 mod append;
 mod column_types;
 mod corrupt;
+mod delete;
 mod external;
+mod identity;
+mod identity_property;
 mod lake;
 mod partition;
 mod property;
