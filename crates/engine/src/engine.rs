@@ -12,7 +12,7 @@ use crate::admission::{Admission, Permit};
 use crate::config::Config;
 use crate::context::StatementContext;
 use crate::error::{Error, Result};
-use crate::execute::{copy_from, copy_to, define, explain, insert, query};
+use crate::execute::{alter, copy_from, copy_to, define, explain, insert, modify, query, truncate, with};
 use crate::outcome::Outcome;
 use crate::planner::{Operators, Planner};
 use crate::query_log::Record;
@@ -82,20 +82,27 @@ impl Engine {
     }
 
     /// Outcomes that go on after this returned take `record` with them.
-    async fn execute(&self, statement: Statement, context: StatementContext, record: &mut Option<Record>) -> Result<Outcome> {
+    pub(crate) async fn execute(&self, statement: Statement, context: StatementContext, record: &mut Option<Record>) -> Result<Outcome> {
         match statement {
             Statement::Query(query) => query::run(self, query, context, record).await,
             Statement::Explain { statement, analyze, verbose, json } => {
                 let options = explain::Options { analyze, verbose, json };
                 explain::run(self, *statement, options, context, record).await
             }
-            Statement::CreateSchema { name, exists } => define::create_schema(self, name, exists, &context).await,
+            Statement::CreateSchema { name, exists, owner } => define::create_schema(name, exists, owner, &context).await,
             Statement::DropSchema { schemas, tables, views } => define::drop_schemas(schemas, tables, views, &context).await,
-            Statement::CreateTable { table, source, with_rows } => insert::create_table(self, table, source, with_rows, &context).await,
+            Statement::CreateTable { table, source, with_rows, comments } => {
+                insert::create_table(self, table, source, with_rows, comments, &context).await
+            }
             Statement::DropRelations { tag, tables, views } => define::drop_relations(tag, tables, views, &context).await,
             Statement::CreateView { replaces, view } => define::create_view(replaces, view, &context).await,
+            Statement::AlterTable(change) => alter::table(self, *change, &context).await,
+            Statement::AlterObject(change) => alter::object(change, &context).await,
             Statement::Comment { on, text } => define::comment(on, text, &context).await,
             Statement::Insert { table, source } => insert::insert(self, table, source, &context).await,
+            Statement::Modify(change) => modify::run(self, *change, context, record, None).await,
+            Statement::With { parts, body } => with::run(self, parts, *body, context, record).await,
+            Statement::Truncate { tables } => truncate::run(&tables, &context).await,
             Statement::CopyFrom { table, columns, from, encoding, input } => {
                 let target = copy_from::Target { table, columns, input };
                 match from {

@@ -1,5 +1,6 @@
 //! [`RowStream`]: the rows of a running query. The query runs on the engine's threads, at most two batches ahead of its reader.
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct RowStream {
     task: Option<Task<Result<()>>>,
     cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
     record: Record,
+    /// What the query needs for as long as it runs.
+    held: Option<Box<dyn Any + Send>>,
 }
 
 impl RowStream {
@@ -54,14 +57,13 @@ impl RowStream {
         let (sender, batches) = mpsc::channel(AHEAD);
         let stop = operators.stop();
         let task = runtime.spawn(drive(operators, sender, permit)).stopping(stop);
-        Ok(Self { batches, task: Some(task), cancelled: Box::pin(cancel.cancelled_owned()), record })
+        Ok(Self { batches, task: Some(task), cancelled: Box::pin(cancel.cancelled_owned()), record, held: None })
     }
 
     /// Rows that are there already.
-    pub(crate) fn ready(runtime: &Runtime, rows: Vec<RecordBatch>, permit: Permit, cancel: CancellationToken, record: Record) -> Self {
+    pub(crate) fn ready(runtime: &Runtime, rows: Vec<RecordBatch>, cancel: CancellationToken, record: Record) -> Self {
         let (sender, batches) = mpsc::channel(AHEAD);
         let task = runtime.spawn(async move {
-            drop(permit);
             for batch in rows {
                 if sender.send(batch).await.is_err() {
                     break;
@@ -69,11 +71,18 @@ impl RowStream {
             }
             Ok(())
         });
-        Self { batches, task: Some(task), cancelled: Box::pin(cancel.cancelled_owned()), record }
+        Self { batches, task: Some(task), cancelled: Box::pin(cancel.cancelled_owned()), record, held: None }
+    }
+
+    /// Keeps something until the rows have ended.
+    pub(crate) fn holding(mut self, held: Box<dyn Any + Send>) -> Self {
+        self.held = Some(held);
+        self
     }
 
     fn fail(&mut self, error: Error) -> Error {
         self.task = None;
+        self.held = None;
         self.batches.close();
         let error = error.masked(self.record.query_id());
         self.record.finish(Some(&error));
@@ -99,6 +108,7 @@ impl Stream for RowStream {
         match ready!(Pin::new(task).poll(cx)).flatten() {
             Ok(()) => {
                 self.task = None;
+                self.held = None;
                 self.record.finish(None);
                 Poll::Ready(None)
             }

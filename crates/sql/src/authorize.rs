@@ -1,6 +1,6 @@
 //! Authorisation: what a statement needs against what the role may do. The only maker of [`Authorized`].
 
-use kura_catalog::{Role, Snapshot};
+use kura_catalog::Role;
 use kura_pgtypes::SqlState;
 
 use crate::bind::Bound;
@@ -34,14 +34,14 @@ pub enum Need {
         /// Its name.
         name: String,
     },
-    /// Add rows to a table.
+    /// Add, change or remove rows of a table.
     Write {
         /// Owner of the table.
         owner: u32,
         /// Its name.
         name: String,
     },
-    /// Own an object, to drop or comment on it.
+    /// Own an object, to drop, alter or comment on it.
     Own {
         /// Its owner.
         owner: u32,
@@ -59,6 +59,13 @@ pub enum Need {
     },
     /// Create a schema.
     CreateSchema,
+    /// Be a role, to give something to it.
+    BeRole {
+        /// Its OID.
+        oid: u32,
+        /// Its name.
+        name: String,
+    },
     /// Read or write files of the server.
     ServerFiles,
 }
@@ -67,7 +74,7 @@ pub enum Need {
 ///
 /// # Errors
 /// 42501 naming the first object the role may not use.
-pub fn authorize(bound: Bound, role: &Role, _snapshot: &Snapshot) -> Result<Authorized<Statement>> {
+pub fn authorize(bound: Bound, role: &Role) -> Result<Authorized<Statement>> {
     if !role.superuser {
         for need in bound.needs() {
             check(need, role)?;
@@ -83,6 +90,7 @@ fn check(need: &Need, role: &Role) -> Result<()> {
         Need::Own { owner, kind, name } => (Some(*owner), format!("must be owner of {kind} {name}")),
         Need::CreateIn { owner, schema } => (Some(*owner), format!("permission denied for schema {schema}")),
         Need::CreateSchema => (None, "permission denied for database kura".to_owned()),
+        Need::BeRole { oid, name } => (Some(*oid), format!("must be member of role \"{name}\"")),
         Need::ServerFiles => (None, "must be superuser to COPY to or from a file".to_owned()),
     };
     if owner == Some(role.oid) {

@@ -9,18 +9,20 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::common::{Column, ScalarValue};
-use datafusion::sql::sqlparser::ast::{CloseCursor, Expr as AstExpr, Ident, Spanned};
+use datafusion::sql::sqlparser::ast::{CloseCursor, Expr as AstExpr, Ident, SetExpr, Spanned};
 use kura_catalog::{Role, Snapshot, View};
 use kura_functions::SessionInfo;
 use kura_pgtypes::{PgType, SqlError, SqlState};
 use kura_storage::Storage;
 
 use crate::authorize::{Need, add_need};
-use crate::parse::{Ast, Parsed, unpack};
-use crate::statement::{OutputColumn, Query, Statement};
+use crate::parse::{Ast, Merge, Parsed, Strength, modified, unpack};
+use crate::statement::{Lock, OutputColumn, Part, Query, Statement};
 use crate::{Error, Result};
 
+mod advisory;
 mod aggregate;
+mod alter;
 mod array;
 mod cast;
 mod comment;
@@ -28,17 +30,24 @@ mod constant;
 mod copy;
 mod create;
 mod create_view;
+mod delete;
+mod dependency;
 mod drop;
 mod expression;
 mod function;
 mod group;
+mod group_by;
 mod insert;
 mod join;
 mod literal;
+mod lock;
+mod merge;
+mod modify;
 mod object;
 mod operator;
 mod order;
 mod output;
+mod part;
 mod predicate;
 mod query;
 mod recursive;
@@ -48,12 +57,16 @@ mod select;
 mod series;
 mod set_operation;
 mod special;
+mod stages;
 mod subquery;
+mod truncate;
 pub(crate) mod type_name;
 mod typed;
+mod update;
 mod view;
 mod window;
 
+use modify::Modification;
 use scope::Env;
 use typed::Typed;
 
@@ -99,6 +112,8 @@ pub struct Bound {
     parameters: Vec<PgType>,
     notices: Vec<SqlError>,
     explained: Vec<OutputColumn>,
+    locks: Vec<Lock>,
+    row_strength: Option<Strength>,
 }
 
 impl Bound {
@@ -107,6 +122,12 @@ impl Bound {
         match &self.statement {
             Statement::Query(query) => Some(&query.columns),
             Statement::Explain { .. } => Some(&self.explained),
+            Statement::Modify(modify) => modify.returning.as_deref(),
+            Statement::With { body, .. } => match &**body {
+                Statement::Query(query) => Some(&query.columns),
+                Statement::Modify(modify) => modify.returning.as_deref(),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -124,6 +145,26 @@ impl Bound {
     /// Whether it changes neither the catalog nor data.
     pub fn read_only(&self) -> bool {
         self.statement.read_only()
+    }
+
+    /// The name of the command that a read-only transaction refuses; `None` when it refuses nothing.
+    pub fn refused_read_only(&self) -> Option<String> {
+        if let Some(strength) = self.row_strength {
+            return Some(format!("SELECT {strength}"));
+        }
+        let mut statement = &self.statement;
+        while let Statement::Explain { statement: inner, .. } = statement
+            && !statement.read_only()
+        {
+            statement = inner;
+        }
+        let command = if matches!(statement, Statement::CopyFrom { .. }) { "COPY FROM" } else { statement.command() };
+        (!statement.read_only()).then(|| command.to_owned())
+    }
+
+    /// What is to be locked before it runs, in order.
+    pub fn locks(&self) -> &[Lock] {
+        &self.locks
     }
 
     /// Notices for the client, as errors of a lesser severity.
@@ -146,7 +187,8 @@ impl Bound {
 /// PostgreSQL's errors of parse analysis (42P01, 42703, 42883, 42804, …), with their position.
 pub fn bind(parsed: &Parsed, context: &BindContext) -> Result<Bound> {
     let binder = Binder::new(context, &parsed.text);
-    let statement = binder.statement(&parsed.ast).map_err(|error| unpack(error, &parsed.text))?;
+    let statement = binder.statement(&parsed.ast).and_then(|statement| part::with_parts(statement, binder.parts.take()));
+    let statement = statement.map_err(|error| unpack(error, &parsed.text))?;
     let explained = match &statement {
         Statement::Explain { json, .. } => {
             let ty = if *json { PgType::JSON } else { PgType::TEXT };
@@ -155,7 +197,14 @@ pub fn bind(parsed: &Parsed, context: &BindContext) -> Result<Bound> {
         _ => Vec::new(),
     };
     let parameters = binder.parameters.into_inner().into_iter().map(|ty| ty.unwrap_or(PgType::TEXT)).collect();
-    Ok(Bound { statement, needs: binder.needs.into_inner(), parameters, notices: binder.notices.into_inner(), explained })
+    let mut locks = statement.locks();
+    let mut row_strength = None;
+    if lock::runs_queries(&statement) {
+        locks.extend(binder.locks.into_inner());
+        row_strength = binder.row_strength.get();
+    }
+    let (needs, notices) = (binder.needs.into_inner(), binder.notices.into_inner());
+    Ok(Bound { statement, needs, parameters, notices, explained, locks, row_strength })
 }
 
 /// The state of binding one statement.
@@ -171,12 +220,22 @@ pub(crate) struct Binder<'a> {
     views: RefCell<Vec<i64>>,
     /// Subqueries of expressions around the place being bound.
     pub(crate) depth: Cell<usize>,
-    /// Ids of all tables and views read, those inside views as well.
-    pub(crate) relations: RefCell<Vec<i64>>,
+    /// What the view being bound reads.
+    reads: RefCell<dependency::Reads>,
     /// Search path of the view being bound, instead of the session's.
     path: RefCell<Vec<Vec<String>>>,
+    /// Queries of the WITH list that change rows.
+    parts: RefCell<Vec<Part>>,
     /// Collects aggregates, window functions and set-returning functions of the query being bound.
     pub(crate) collected: RefCell<Vec<group::Collected>>,
+    /// What the statement locks because its text says so.
+    locks: RefCell<Vec<Lock>>,
+    /// The strongest locking clause of its queries.
+    row_strength: Cell<Option<Strength>>,
+    /// What the SELECT bound last calls.
+    selected: Cell<lock::Calls>,
+    /// Calls that wait for a lock which may still come.
+    waits_left: Cell<usize>,
     /// WINDOW clauses of the queries being bound.
     pub(crate) named_windows: RefCell<Vec<Vec<datafusion::sql::sqlparser::ast::NamedWindowDefinition>>>,
 }
@@ -192,9 +251,14 @@ impl<'a> Binder<'a> {
             parameters: RefCell::new(context.parameters.types.clone()),
             views: RefCell::default(),
             depth: Cell::new(0),
-            relations: RefCell::default(),
+            reads: RefCell::default(),
             path: RefCell::new(vec![context.search_path.clone()]),
+            parts: RefCell::default(),
             collected: RefCell::default(),
+            locks: RefCell::default(),
+            row_strength: Cell::default(),
+            selected: Cell::default(),
+            waits_left: Cell::default(),
             named_windows: RefCell::default(),
         }
     }
@@ -216,6 +280,11 @@ impl<'a> Binder<'a> {
         if self.views.borrow().is_empty() {
             add_need(&mut self.needs.borrow_mut(), need);
         }
+    }
+
+    /// Whether what is bound stands in a view's query.
+    pub(crate) fn is_in_view(&self) -> bool {
+        !self.views.borrow().is_empty()
     }
 
     pub(crate) fn notice(&self, state: SqlState, message: String) {
@@ -277,13 +346,24 @@ impl<'a> Binder<'a> {
         use datafusion::sql::sqlparser::ast::Statement as Sql;
         match ast {
             Ast::Session => Err(Error::new(SqlState::INTERNAL_ERROR, "a session command reached the binder")),
+            Ast::Alter(alter) => self.alter(alter),
             Ast::Copy(copy) => self.copy(copy),
+            Ast::Merge(merge) => self.merge_statement(merge),
+            Ast::Locked(query, clauses) => Ok(Statement::Query(self.locked_query(query, clauses)?)),
             Ast::CreateTable(table, extras) => self.create_table(table, extras),
             Ast::Statement(statement) => match &**statement {
                 Sql::Query(query) if query_is_select_into(query) => self.select_into(query),
-                Sql::Query(query) => Ok(Statement::Query(self.top_query(query)?)),
-                Sql::Explain { .. } => self.explain(statement),
-                Sql::Insert(insert) => self.insert(insert),
+                Sql::Query(query) => match modified(&query.body) {
+                    Some(body) => self.modification(query.with.as_ref(), Modification::Sql(body), false),
+                    None => {
+                        self.expect_waits(query);
+                        Ok(Statement::Query(self.top_query(query)?))
+                    }
+                },
+                Sql::Lock(lock) => self.lock_tables(lock),
+                Sql::Explain { .. } => self.explain(statement, None),
+                Sql::Insert(_) | Sql::Update(_) | Sql::Delete(_) => self.modification(None, Modification::Sql(statement), false),
+                Sql::Truncate(truncate) => self.truncate(truncate),
                 Sql::CreateSchema { .. } => self.create_schema(statement),
                 Sql::CreateView(view) => self.create_view(view),
                 Sql::Drop { .. } => self.drop(statement),
@@ -299,13 +379,19 @@ impl<'a> Binder<'a> {
     /// Binds a query that stands alone.
     pub(crate) fn top_query(&self, query: &datafusion::sql::sqlparser::ast::Query) -> Result<Query> {
         let bound = self.query(query, None)?;
+        self.alone(bound)
+    }
+
+    /// A bound query as a statement's.
+    fn alone(&self, bound: select::BoundQuery) -> Result<Query> {
         let columns = bound.columns.iter().map(select::QueryColumn::output).collect();
         // Exactly one field per column, in order: a column selected twice is one field of the plan otherwise.
         let plan = self.exact_fields(bound.plan, &bound.columns)?;
         Ok(Query { plan, columns })
     }
 
-    fn explain(&self, statement: &datafusion::sql::sqlparser::ast::Statement) -> Result<Statement> {
+    /// EXPLAIN. `merge`: stands in the place of the query explained.
+    fn explain(&self, statement: &datafusion::sql::sqlparser::ast::Statement, merge: Option<&Merge>) -> Result<Statement> {
         use datafusion::sql::sqlparser::ast::Statement as Sql;
         let Sql::Explain { analyze, verbose, statement, options, format, .. } = statement else {
             return Err(unsupported_statement(statement));
@@ -314,17 +400,26 @@ impl<'a> Binder<'a> {
         flags.analyze |= *analyze;
         flags.verbose |= *verbose;
         flags.json |= output::explain_format(format.as_ref())?;
+        let run = flags.analyze;
         let statement = match &**statement {
-            Sql::Query(query) => Statement::Query(self.top_query(query)?),
-            Sql::Insert(insert) if !flags.analyze => self.insert(insert)?,
+            Sql::Query(query) => match merge.map(Modification::Merge).or_else(|| modified(&query.body).map(Modification::Sql)) {
+                Some(change) => self.modification(query.with.as_ref(), change, run)?,
+                None => Statement::Query(self.top_query(query)?),
+            },
+            Sql::Insert(_) | Sql::Update(_) | Sql::Delete(_) => self.modification(None, Modification::Sql(statement), run)?,
             other => return Err(Error::unsupported(format!("EXPLAIN of {} is not supported", output::statement_name(other)))),
         };
         Ok(Statement::Explain { statement: Box::new(statement), analyze: flags.analyze, verbose: flags.verbose, json: flags.json })
     }
 }
 
-fn query_is_select_into(query: &datafusion::sql::sqlparser::ast::Query) -> bool {
-    matches!(&*query.body, datafusion::sql::sqlparser::ast::SetExpr::Select(select) if select.into.is_some())
+/// Whether a query is `SELECT … INTO`, which makes a table.
+pub(crate) fn query_is_select_into(query: &datafusion::sql::sqlparser::ast::Query) -> bool {
+    let mut leftmost = &*query.body;
+    while let SetExpr::SetOperation { left, .. } = leftmost {
+        leftmost = left;
+    }
+    matches!(leftmost, SetExpr::Select(select) if select.into.is_some())
 }
 
 fn unsupported_statement(statement: &datafusion::sql::sqlparser::ast::Statement) -> Error {

@@ -14,7 +14,8 @@ pub use authorize::{Authorized, authorize};
 pub use bind::{BindContext, Bound, Parameters, bind};
 pub use error::Error;
 pub use kura_functions::SessionInfo;
-pub use parse::{Kind, Parsed, SessionCommand, SetValue, parse};
+pub use kura_functions::session_info::{AdvisoryLocks, AdvisoryRequest};
+pub use parse::{Kind, Parsed, SessionCommand, SetValue, TransactionModes, parse};
 pub use statement::{OutputColumn, Statement};
 
 /// The crate's result.

@@ -9,21 +9,32 @@ use datafusion::sql::sqlparser::ast::{CreateTable, Expr, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
-use kura_pgtypes::{PgType, SqlState};
+use kura_pgtypes::SqlState;
 
+use crate::bind::query_is_select_into;
 use crate::{Error, Result};
 
+mod alter;
+mod command;
 mod copy;
 mod cursor;
 mod depth;
 mod dialect;
+mod locking;
+mod merge;
+mod modify;
 mod session;
 mod table;
 
+pub(crate) use alter::{Action, Alter, AlterKind, RoleName};
+pub use command::{SessionCommand, SetValue, TransactionModes};
 pub(crate) use copy::{Copy, CopySubject, CopyValue};
 use cursor::Cursor;
 use dialect::KuraDialect;
-pub(crate) use table::TableExtras;
+pub(crate) use locking::{Locking, Strength};
+pub(crate) use merge::{Matching, Merge, MergeAction, MergeClause};
+pub(crate) use modify::body as modified;
+pub(crate) use table::{Like, TableExtras};
 
 /// The longest string of statements accepted, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 << 20;
@@ -41,6 +52,38 @@ pub struct Parsed {
     /// Who answers it.
     pub kind: Kind,
     pub(crate) ast: Arc<Ast>,
+}
+
+impl Parsed {
+    /// The command's name, when it is one for transaction blocks only.
+    pub fn needs_block(&self) -> Option<&'static str> {
+        match &*self.ast {
+            Ast::Statement(statement) if matches!(&**statement, Statement::Lock(_)) => Some("LOCK TABLE"),
+            _ => None,
+        }
+    }
+
+    /// The command's name, when a read-only transaction refuses it whatever it names.
+    pub fn defines(&self) -> Option<&'static str> {
+        use datafusion::sql::sqlparser::ast::ObjectType;
+        match &*self.ast {
+            Ast::CreateTable(table, _) if table.query.is_none() => Some("CREATE TABLE"),
+            Ast::Alter(alter) if alter.kind == AlterKind::Table => Some("ALTER TABLE"),
+            Ast::Alter(alter) if alter.kind == AlterKind::View => Some("ALTER VIEW"),
+            Ast::Alter(alter) if alter.kind == AlterKind::Schema => Some("ALTER SCHEMA"),
+            Ast::Statement(statement) => match &**statement {
+                Statement::CreateSchema { .. } => Some("CREATE SCHEMA"),
+                Statement::CreateView(_) => Some("CREATE VIEW"),
+                Statement::Truncate(_) => Some("TRUNCATE TABLE"),
+                Statement::Comment { .. } => Some("COMMENT"),
+                Statement::Drop { object_type: ObjectType::Table, .. } => Some("DROP TABLE"),
+                Statement::Drop { object_type: ObjectType::View, .. } => Some("DROP VIEW"),
+                Statement::Drop { object_type: ObjectType::Schema, .. } => Some("DROP SCHEMA"),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// Who answers a statement.
@@ -61,83 +104,16 @@ pub(crate) enum Ast {
     Statement(Box<Statement>),
     /// CREATE TABLE, with the parts of it that the grammar crate does not read.
     CreateTable(Box<CreateTable>, TableExtras),
+    /// ALTER TABLE, ALTER VIEW, ALTER SCHEMA.
+    Alter(Alter),
     /// COPY.
     Copy(Copy),
+    /// MERGE.
+    Merge(Box<Merge>),
+    /// A query with FOR UPDATE or its kin at its end.
+    Locked(Box<datafusion::sql::sqlparser::ast::Query>, Vec<Locking>),
     /// Answered by the session; nothing to bind.
     Session,
-}
-
-/// What a SET assigns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SetValue {
-    /// DEFAULT.
-    Default,
-    /// One or more values, unquoted.
-    Values(Vec<String>),
-}
-
-/// A statement about the session.
-#[derive(Clone, Debug)]
-pub enum SessionCommand {
-    /// BEGIN, START TRANSACTION.
-    Begin {
-        /// READ ONLY or READ WRITE, when said.
-        read_only: Option<bool>,
-        /// The isolation level, lower case, when said.
-        isolation: Option<String>,
-    },
-    /// COMMIT, END.
-    Commit,
-    /// ROLLBACK, ABORT.
-    Rollback,
-    /// SAVEPOINT.
-    Savepoint(String),
-    /// ROLLBACK TO SAVEPOINT.
-    RollbackTo(String),
-    /// RELEASE SAVEPOINT.
-    Release(String),
-    /// SET TRANSACTION, SET SESSION CHARACTERISTICS.
-    SetTransaction {
-        /// Whether it is about the session's later transactions.
-        session: bool,
-        /// READ ONLY or READ WRITE, when said.
-        read_only: Option<bool>,
-        /// The isolation level, lower case, when said.
-        isolation: Option<String>,
-    },
-    /// SET.
-    Set {
-        /// The setting's name, lower case.
-        name: String,
-        /// Its new value.
-        value: SetValue,
-        /// Whether it ends with the transaction.
-        local: bool,
-    },
-    /// SHOW; `all` shows every setting.
-    Show(String),
-    /// RESET; `all` resets every setting.
-    Reset(String),
-    /// DISCARD, with its object in lower case.
-    Discard(String),
-    /// PREPARE.
-    Prepare {
-        /// The statement's name.
-        name: String,
-        /// Its parameter types, as far as given.
-        types: Vec<PgType>,
-        /// What it prepares.
-        statement: Box<Parsed>,
-    },
-    /// EXECUTE.
-    Execute {
-        /// The statement's name.
-        name: String,
-        /// Its arguments as literal text; `None` is NULL.
-        arguments: Vec<Option<String>>,
-    },
-    /// DEALLOCATE; `None` is ALL.
-    Deallocate(Option<String>),
 }
 
 /// Parses a string of statements. An empty string, or one of comments and semicolons, has none.
@@ -181,6 +157,7 @@ fn parse_one(text: &str, part: &[TokenWithSpan], places: &mut Places<'_>) -> Res
     let offset = text.get(..start).unwrap_or_default().chars().count();
     make_relative(&mut significant);
     continued_strings(&mut significant).map_err(|error| moved(unpack(error, &own), offset))?;
+    modify::spelled_out(&mut significant);
     spelled_out(&mut significant);
     let (kind, ast) = parse_tokens(&own, offset, &significant).map_err(|fault| moved(locate(fault, &own), offset))?;
     Ok(Parsed { text: own, offset, kind, ast: Arc::new(ast) })
@@ -213,6 +190,19 @@ fn parse_tokens(own: &Arc<str>, offset: usize, tokens: &[TokenWithSpan]) -> Resu
         let copy = copy::parse(&mut cursor)?;
         return Ok((Kind::Utility, Ast::Copy(copy)));
     }
+    if let Some(alter) = alter::parse(tokens)? {
+        return Ok((Kind::Utility, Ast::Alter(alter)));
+    }
+    modify::refuse(tokens)?;
+    if let Some(merge) = merge::parse(tokens)? {
+        let explains = matches!(merge.around.as_deref(), Some(Statement::Explain { .. }));
+        let kind = if explains || merge.returning.is_some() { Kind::Query } else { Kind::Utility };
+        return Ok((kind, Ast::Merge(Box::new(merge))));
+    }
+    if let Some((rest, clauses)) = locking::cut(tokens)? {
+        return Ok((Kind::Query, Ast::Locked(locking::query(whole_statement(rest)?)?, clauses)));
+    }
+    locking::refuse_nested(tokens)?;
     let (rest, extras) = table::split(tokens)?;
     let mut rest = rest;
     if cursor.is_word("COMMENT") {
@@ -312,7 +302,12 @@ fn first_word(statement: &Statement) -> String {
 }
 
 fn returns_rows(statement: &Statement) -> bool {
-    matches!(statement, Statement::Query(_) | Statement::Explain { .. })
+    match statement {
+        Statement::Query(query) if query_is_select_into(query) => false,
+        Statement::Query(query) => modify::body(&query.body).is_none_or(modify::returns_rows),
+        Statement::Explain { .. } => true,
+        other => modify::returns_rows(other),
+    }
 }
 
 fn whole_statement(tokens: Vec<TokenWithSpan>) -> Result<Statement, Fault> {

@@ -7,6 +7,14 @@ use kura_catalog::{NewTable, Schema, Table, View};
 use kura_pgtypes::PgType;
 use kura_pgtypes::copy::CopyOptions;
 
+mod alter;
+mod lock;
+mod modify;
+
+pub use alter::{AlterObject, AlterTable, AlteredObject, ColumnChange, ExistingRows, NullCheck, ObjectChange};
+pub use lock::Lock;
+pub use modify::{Action, Modify, Part, Twice};
+
 /// A column of a statement's result as the client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputColumn {
@@ -71,6 +79,8 @@ pub enum Statement {
         name: String,
         /// Whether it exists already.
         exists: bool,
+        /// OID of the role that will own it.
+        owner: u32,
     },
     /// DROP SCHEMA, with everything in them when CASCADE was given.
     DropSchema {
@@ -90,6 +100,8 @@ pub enum Statement {
         /// Whether it is CREATE TABLE AS: its tag is `SELECT n`, or `CREATE TABLE AS` when no rows were to be stored
         /// (it exists already, or WITH NO DATA: no `source`).
         with_rows: bool,
+        /// Comments on columns, by name.
+        comments: Vec<(String, String)>,
     },
     /// DROP TABLE, DROP VIEW.
     DropRelations {
@@ -107,6 +119,10 @@ pub enum Statement {
         /// The view to create.
         view: kura_catalog::NewView,
     },
+    /// ALTER TABLE, of its columns.
+    AlterTable(Box<AlterTable>),
+    /// ALTER TABLE, VIEW, SCHEMA, of the object as a whole.
+    AlterObject(AlterObject),
     /// COMMENT ON.
     Comment {
         /// What it is about.
@@ -120,6 +136,20 @@ pub enum Statement {
         table: Arc<Table>,
         /// Rows in the table's column order and types.
         source: Query,
+    },
+    /// DELETE, UPDATE, MERGE, and INSERT with RETURNING.
+    Modify(Box<Modify>),
+    /// A statement whose WITH list changes rows. All of it is bound to the same snapshot, so that no part sees what another does.
+    With {
+        /// The changes, in the order of the list; each is made once.
+        parts: Vec<Part>,
+        /// The statement behind the list: a query, INSERT or [`Statement::Modify`].
+        body: Box<Statement>,
+    },
+    /// TRUNCATE.
+    Truncate {
+        /// The tables, none of them twice.
+        tables: Vec<Arc<Table>>,
     },
     /// COPY table FROM.
     CopyFrom {
@@ -182,8 +212,13 @@ impl Statement {
             Self::CreateTable { .. } => "CREATE TABLE",
             Self::DropRelations { tag, .. } | Self::Nothing { tag } => tag,
             Self::CreateView { .. } => "CREATE VIEW",
+            Self::AlterTable(_) => "ALTER TABLE",
+            Self::AlterObject(alter) => alter.tag,
             Self::Comment { .. } => "COMMENT",
             Self::Insert { .. } => "INSERT",
+            Self::Modify(modify) => modify.command,
+            Self::With { body, .. } => body.command(),
+            Self::Truncate { .. } => "TRUNCATE TABLE",
             Self::CopyFrom { .. } | Self::CopyTo { .. } => "COPY",
         }
     }

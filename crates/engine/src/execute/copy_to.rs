@@ -1,5 +1,6 @@
 //! COPY … TO the client or a file.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,6 +34,14 @@ pub struct CopyOut {
     pub stream: BoxStream<'static, Result<Bytes>>,
     /// Rows in the pieces so far, for the command tag.
     pub rows: Arc<AtomicU64>,
+}
+
+impl CopyOut {
+    /// Keeps something until the data has ended.
+    pub(crate) fn holding(mut self, held: Box<dyn Any + Send>) -> Self {
+        self.stream = self.stream.inspect(move |_| _ = &held).boxed();
+        self
+    }
 }
 
 impl std::fmt::Debug for CopyOut {

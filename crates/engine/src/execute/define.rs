@@ -5,20 +5,15 @@
 use std::sync::Arc;
 
 use kura_catalog::{NewView, Schema, Table, View};
-use kura_pgtypes::SqlState;
 use kura_sql::statement::CommentTarget;
 
 use crate::context::StatementContext;
-use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::outcome::Outcome;
 
 /// CREATE SCHEMA. `exists`: it is there already, which IF NOT EXISTS allows.
-pub(crate) async fn create_schema(engine: &Engine, name: String, exists: bool, context: &StatementContext) -> Result<Outcome> {
+pub(crate) async fn create_schema(name: String, exists: bool, owner: u32, context: &StatementContext) -> Result<Outcome> {
     if !exists {
-        let owner = engine.catalog().role(&context.user).await?;
-        let missing = || Error::new(SqlState::UNDEFINED_OBJECT, format!("role \"{}\" does not exist", context.user));
-        let owner = owner.ok_or_else(missing)?.oid;
         context.transaction.lock().await.create_schema(&name, owner)?;
     }
     Ok(Outcome::command("CREATE SCHEMA"))

@@ -1,5 +1,5 @@
-//! EXPLAIN: the operators of a query, and with ANALYZE what each of them did. Columns are shown without the part of their
-//! internal names that makes them unique.
+//! EXPLAIN: the operators of a query, and with ANALYZE what each of them did; a statement that changes rows changes them then.
+//! Columns are shown without the part of their internal names that makes them unique.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,9 +15,11 @@ use kura_sql::statement::Query;
 use kura_sql::{OutputColumn, Statement};
 use serde_json::{Map, Value, json};
 
+use crate::admission::Permit;
 use crate::context::StatementContext;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::execute::modify::{self, Change};
 use crate::outcome::Outcome;
 use crate::planner::Operators;
 use crate::query_log::Record;
@@ -47,10 +49,15 @@ struct Run {
     memory_peak: usize,
 }
 
+/// A statement around the query, such as `Insert on t`.
+struct Around {
+    kind: &'static str,
+    table: String,
+}
+
 /// What is told of a plan.
 struct Explained {
-    /// A statement around the query, such as `Insert on t`.
-    around: Option<String>,
+    around: Option<Around>,
     logical: Option<String>,
     operators: Operators,
     planning: Duration,
@@ -66,23 +73,27 @@ pub(crate) async fn run(
     context: StatementContext,
     record: &mut Option<Record>,
 ) -> Result<Outcome> {
-    let StatementContext { query_id, cancel, transaction, .. } = context;
-    drop(transaction);
-    let (query, around) = subject(statement)?;
-    let mut permit = engine.admit().await?;
+    let (query_id, cancel) = (context.query_id, context.cancel.clone());
+    let (query, around, change) = subject(statement)?;
+    let permit = engine.admit().await?;
     let mut explained = plan(engine, query, around, options, query_id).await?;
     if options.analyze {
         let operators = explained.operators.clone();
-        let stop = operators.stop();
-        // The turn ends with the run, not with this future.
-        let running = engine.runtime().spawn(async move {
-            let outcome = execute(&operators).await;
-            outcome.map(|run| (run, permit))
+        explained.run = Some(match change {
+            Some(change) => applied(engine, &change, operators, permit, &context).await?,
+            None => {
+                let stop = operators.stop();
+                // The turn ends with the run, not with this future.
+                let running = engine.runtime().spawn(async move {
+                    let _permit = permit;
+                    execute(&operators).await
+                });
+                running.stopping(stop).await??
+            }
         });
-        let (run, returned) = running.stopping(stop).await??;
-        explained.run = Some(run);
-        permit = returned;
     }
+    // Whoever ends the transaction must not wait for the rows.
+    drop(context);
     let (document, columns) = engine
         .runtime()
         .try_plan(move || {
@@ -93,20 +104,39 @@ pub(crate) async fn run(
         })
         .await?;
     let record = record.take().unwrap_or_else(|| Record::start(query_id, "EXPLAIN"));
-    let rows = RowStream::ready(engine.runtime(), vec![batch(&document)?], permit, cancel, record);
+    let rows = RowStream::ready(engine.runtime(), vec![batch(&document)?], cancel, record);
     Ok(Outcome::Rows { columns, rows })
 }
 
-/// The query in a statement.
-fn subject(statement: Statement) -> Result<(Query, Option<String>)> {
+/// The query in a statement, what is around it, and what running it changes.
+fn subject(statement: Statement) -> Result<(Query, Option<Around>, Option<Change>)> {
     match statement {
-        Statement::Query(query) => Ok((query, None)),
-        Statement::Insert { table, source } => Ok((source, Some(format!("Insert on {}", table.name)))),
+        Statement::Query(query) => Ok((query, None, None)),
+        Statement::Insert { table, source } => Ok((source, Some(Around { kind: "Insert", table: table.name.clone() }), None)),
+        Statement::Modify(modify) => {
+            let kind = match modify.command {
+                "DELETE" => "Delete",
+                "UPDATE" => "Update",
+                "MERGE" => "Merge",
+                _ => "Insert",
+            };
+            let around = Around { kind, table: modify.table.name.clone() };
+            let (change, query) = Change::of(*modify);
+            Ok((query, Some(around), Some(change)))
+        }
         other => Err(Error::new(kura_pgtypes::SqlState::FEATURE_NOT_SUPPORTED, format!("EXPLAIN of {} is not supported", other.command()))),
     }
 }
 
-async fn plan(engine: &Engine, query: Query, around: Option<String>, options: Options, query_id: u64) -> Result<Explained> {
+/// Runs a statement that changes rows; nobody sees those it returns.
+async fn applied(engine: &Engine, change: &Change, operators: Operators, permit: Permit, context: &StatementContext) -> Result<Run> {
+    let (started, counted) = (Instant::now(), operators.clone());
+    let done = modify::apply(engine, change, operators, permit, context, None).await?;
+    let rows = usize::try_from(done.rows).unwrap_or(usize::MAX);
+    Ok(Run { rows, time: started.elapsed(), memory_peak: counted.memory_peak() })
+}
+
+async fn plan(engine: &Engine, query: Query, around: Option<Around>, options: Options, query_id: u64) -> Result<Explained> {
     let (planner, runtime) = (Arc::clone(engine.planner()), engine.runtime().handle());
     let planned = engine.runtime().try_plan(move || {
         let started = Instant::now();
@@ -134,7 +164,7 @@ impl Explained {
         let mut lines = Vec::new();
         let mut depth = 0;
         if let Some(around) = &self.around {
-            lines.push(around.clone());
+            lines.push(format!("{} on {}", around.kind, around.table));
             depth = 1;
         }
         self.operator(visible(&self.operators.root), depth, &mut lines);
@@ -171,7 +201,7 @@ impl Explained {
     fn json(&self) -> Result<String> {
         let mut plan = self.operator_json(visible(&self.operators.root));
         if let Some(around) = &self.around {
-            plan = json!({ "Node Type": "Insert", "Detail": around, "Plans": [plan] });
+            plan = json!({ "Node Type": around.kind, "Detail": format!("{} on {}", around.kind, around.table), "Plans": [plan] });
         }
         let mut document = Map::new();
         document.insert("Plan".to_owned(), plan);

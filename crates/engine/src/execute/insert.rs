@@ -10,7 +10,7 @@ use kura_storage::write::{AppendOptions, append, discard};
 use crate::admission::Permit;
 use crate::context::StatementContext;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::execute::table_rows::checked;
 use crate::outcome::Outcome;
 use crate::runtime::Task;
@@ -27,14 +27,25 @@ pub(crate) async fn create_table(
     table: Option<NewTable>,
     source: Option<Query>,
     with_rows: bool,
+    comments: Vec<(String, String)>,
     context: &StatementContext,
 ) -> Result<Outcome> {
     let name = if with_rows { "CREATE TABLE AS" } else { "CREATE TABLE" };
     let Some(table) = table else { return Ok(Outcome::command(name)) };
-    let table = context.transaction.lock().await.create_table(table)?;
+    let table = define(table, comments, context).await?;
     let Some(source) = source else { return Ok(Outcome::command(name)) };
     let rows = fill(engine, table, source, context).await?;
     Ok(Outcome::command(if with_rows { format!("SELECT {rows}") } else { name.to_owned() }))
+}
+
+async fn define(table: NewTable, comments: Vec<(String, String)>, context: &StatementContext) -> Result<Arc<Table>> {
+    let mut transaction = context.transaction.lock().await;
+    let table = transaction.create_table(table)?;
+    for (column, text) in comments {
+        let id = table.column(&column).map(|column| column.id);
+        transaction.comment_on_column(table.id, id.ok_or_else(|| Error::internal("a comment on no column"))?, Some(text))?;
+    }
+    Ok(table)
 }
 
 /// Adds the rows of a query to a table.

@@ -28,7 +28,11 @@ pub(crate) fn checked(rows: SendableRecordBatchStream, table: Arc<Table>, settin
     Box::pin(RecordBatchStreamAdapter::new(schema, rows))
 }
 
-fn check(batch: &RecordBatch, table: &Table, settings: &OutputSettings) -> Result<(), SqlError> {
+/// Checks rows of all the table's columns.
+///
+/// # Errors
+/// 23502 for the first row that has NULL where the table does not take it.
+pub(crate) fn check(batch: &RecordBatch, table: &Table, settings: &OutputSettings) -> Result<(), SqlError> {
     // The first row that fails is the one PostgreSQL would have met.
     let mut first: Option<(usize, usize)> = None;
     for (index, (column, array)) in table.columns.iter().zip(batch.columns()).enumerate() {

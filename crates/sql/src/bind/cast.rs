@@ -3,7 +3,8 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, cast as engine_cast, lit};
-use kura_pgtypes::{PgType, Scalar, SqlState, decode};
+use datafusion::sql::sqlparser::ast::Ident;
+use kura_pgtypes::{PgType, Scalar, SqlState, decode, identifier};
 
 use super::Binder;
 use super::literal::placeholder_number;
@@ -168,13 +169,9 @@ impl Binder<'_> {
         let cut = (is_text(ty) && ty.char_length().is_some()) || (ty.scalar != Scalar::Numeric && ty.typmod != -1);
         let wanted = if cut { ty.with_typmod(-1) } else { ty };
         let mut builder = decode::ColumnBuilder::new(wanted, &self.context.info.settings);
-        builder.append_text(text).map_err(|error| self.not_this_literal(error))?;
+        builder.append_text(text)?;
         let literal = Typed::new(lit(ScalarValue::try_from_array(&builder.finish(), 0)?), wanted);
         if wanted == ty { Ok(literal) } else { self.convert(literal, ty, true) }
-    }
-
-    fn not_this_literal(&self, error: kura_pgtypes::SqlError) -> Error {
-        Error::Sql(error)
     }
 
     /// A numeric literal in quotes: with as many digits as it is written with.
@@ -194,28 +191,48 @@ impl Binder<'_> {
         Ok(Typed::new(lit(ScalarValue::try_from_array(&builder.finish(), 0)?), ty))
     }
 
-    /// `'name'::regclass` and its kin.
+    /// `'name'::regclass` and its kin. `-` is no object.
     fn object_identifier(&self, text: &str, ty: PgType) -> Result<Typed> {
-        let oid = match text.trim().parse::<u32>() {
-            Ok(oid) => oid,
-            Err(_) => match ty.scalar {
-                Scalar::Regclass => self.relation_oid(text)?,
-                Scalar::Regtype => PgType::parse_name(text.trim())
-                    .ok_or_else(|| Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{text}\" does not exist")))?
-                    .oid(),
-                Scalar::Regnamespace => {
-                    self.context.snapshot.schema(text.trim()).map(|s| s.oid).ok_or_else(|| super::object::missing_schema(text))?
+        let trimmed = text.trim();
+        if trimmed == "-" {
+            return Ok(Typed::new(lit(0_u32), ty));
+        }
+        if trimmed.starts_with(|c: char| c.is_ascii_digit())
+            && let Ok(oid) = trimmed.parse::<u32>()
+        {
+            return Ok(Typed::new(lit(oid), ty));
+        }
+        let oid = match ty.scalar {
+            Scalar::Regclass => self.relation_oid(&qualified_name(text)?)?,
+            Scalar::Regtype => PgType::parse_name(trimmed)
+                .ok_or_else(|| Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{text}\" does not exist")))?
+                .oid(),
+            Scalar::Regnamespace => match qualified_name(text)?.as_slice() {
+                [name] => {
+                    let schema = self.context.snapshot.schema(&name.value);
+                    schema.map(|schema| schema.oid).ok_or_else(|| super::object::missing_schema(&name.value))?
                 }
-                _ => return Err(Error::unsupported(format!("names as {} are not supported", ty.display()))),
+                _ => return Err(Error::new(SqlState::INVALID_NAME, "invalid name syntax")),
             },
+            _ => return Err(Error::unsupported(format!("names as {} are not supported", ty.display()))),
         };
         Ok(Typed::new(lit(oid), ty))
     }
 
-    fn relation_oid(&self, text: &str) -> Result<u32> {
-        let parts: Vec<datafusion::sql::sqlparser::ast::Ident> =
-            text.split('.').map(|p| datafusion::sql::sqlparser::ast::Ident::new(p.trim_matches('"'))).collect();
-        Ok(match self.find_relation(&parts)? {
+    /// # Errors
+    /// 3F000 where the schema does not exist, 42P01.
+    fn relation_oid(&self, name: &[Ident]) -> Result<u32> {
+        if name.len() > 3 {
+            let name: Vec<&str> = name.iter().map(|part| part.value.as_str()).collect();
+            let message = format!("improper relation name (too many dotted names): {}", name.join("."));
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+        }
+        if let (Some(schema), _) = self.qualified(name)?
+            && self.context.snapshot.schema(&schema).is_none()
+        {
+            return Err(super::object::missing_schema(&schema));
+        }
+        Ok(match self.find_relation(name)? {
             kura_catalog::Relation::Table(table) => table.oid,
             kura_catalog::Relation::View(view) => view.oid,
         })
@@ -256,6 +273,16 @@ impl Binder<'_> {
         }
         Ok(Typed::new(converted, to))
     }
+}
+
+/// The parts of a name in a text, folded already.
+///
+/// # Errors
+/// 42602.
+fn qualified_name(text: &str) -> Result<Vec<Ident>> {
+    let names = identifier::split(text, '.').filter(|names| !names.is_empty());
+    let names = names.ok_or_else(|| Error::new(SqlState::INVALID_NAME, "invalid name syntax"))?;
+    Ok(names.into_iter().map(|name| Ident::with_quote('"', name)).collect())
 }
 
 /// Whether two types meet in the second one, as numeric types of other precision do.

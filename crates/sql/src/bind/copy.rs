@@ -9,7 +9,7 @@ use super::scope::{Env, Scope};
 use super::select::{BoundQuery, QueryColumn};
 use super::{Binder, empty_env};
 use crate::authorize::Need;
-use crate::parse::{Copy, CopySubject, CopyValue};
+use crate::parse::{Copy, CopySubject, CopyValue, modified};
 use crate::statement::{CopyEncoding, CopyEndpoint, CopyInput, Query, Statement};
 use crate::{Error, Result};
 
@@ -72,7 +72,13 @@ impl Binder<'_> {
     /// The rows that COPY TO writes.
     fn copied(&self, subject: &CopySubject) -> Result<Query> {
         match subject {
-            CopySubject::Query(query) => self.top_query(query),
+            CopySubject::Query(query) if super::query_is_select_into(query) => {
+                Err(Error::unsupported("COPY (SELECT INTO) is not supported"))
+            }
+            CopySubject::Query(query) => match modified(&query.body) {
+                Some(change) => self.plain_query(self.copied_change(query.with.as_ref(), change)?),
+                None => self.top_query(query),
+            },
             CopySubject::Table(name, columns) => {
                 if let kura_catalog::Relation::View(view) = self.find_relation(name)? {
                     return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot copy from view \"{}\"", view.name))

@@ -1,5 +1,6 @@
 //! Expressions: one arm per form of the grammar, each a call.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator, Ident, UnaryOperator};
 use kura_pgtypes::{PgType, SqlState};
@@ -18,6 +19,7 @@ pub(crate) enum Clause {
     GroupBy,
     Having,
     OrderBy,
+    /// A condition over the results of window functions, which PostgreSQL does not have.
     Qualify,
     /// Inside an aggregate's arguments.
     Aggregate,
@@ -27,6 +29,13 @@ pub(crate) enum Clause {
     Values,
     Limit,
     Default,
+    /// USING of ALTER COLUMN TYPE.
+    Transform,
+    /// The new values of an UPDATE.
+    Update,
+    Returning,
+    /// The condition of a WHEN clause of MERGE.
+    MergeWhen,
 }
 
 impl Clause {
@@ -46,6 +55,10 @@ impl Clause {
             Self::Values => "VALUES",
             Self::Limit => "LIMIT",
             Self::Default => "DEFAULT expressions",
+            Self::Transform => "transform expressions",
+            Self::Update => "UPDATE",
+            Self::Returning => "RETURNING",
+            Self::MergeWhen => "MERGE WHEN conditions",
         }
     }
 }
@@ -156,6 +169,7 @@ impl Binder<'_> {
     fn column(&self, parts: &[Ident], at: At<'_>) -> Result<Typed> {
         if let Some(found) = at.env.find(parts)? {
             let column = found.column;
+            self.reads_column(column);
             if found.level == 0 {
                 return Ok(Typed::new(Expr::Column(column.column.clone()), column.ty));
             }
@@ -171,17 +185,11 @@ impl Binder<'_> {
         }
         if let [name] = parts {
             if name.quote_style.is_none()
-                && let Some(typed) = self.keyword_function(&name.value, at)?
+                && let Some(typed) = self.keyword_function(&name.value)?
             {
                 return Ok(typed);
             }
-            // A relation's name alone means its whole row in PostgreSQL; that of json_array_elements is its value.
-            let relation = folded(name);
-            let mut own = at.env.scope.columns.iter().filter(|c| c.relation.as_deref() == Some(&relation));
-            if let (Some(column), None) = (own.next(), own.next())
-                && column.name == "value"
-                && column.origin.is_none()
-            {
+            if let Some(column) = at.env.scope.whole(&folded(name)) {
                 return Ok(Typed::new(Expr::Column(column.column.clone()), column.ty));
             }
             if at.env.scope.has_relation(&folded(name)) {
@@ -309,15 +317,18 @@ impl Binder<'_> {
         }
         let otherwise = otherwise.map(|o| self.expr(o, at)).transpose()?;
         let ty = super::typed::common_of("CASE", otherwise.iter().chain(&results).map(|t| t.ty))?;
-        let mut pairs = Vec::with_capacity(whens.len());
-        for (when, then) in whens.into_iter().zip(results) {
-            pairs.push((Box::new(when), Box::new(self.coerce(then, ty)?.expr)));
+        let mut results = results.into_iter().map(|then| Ok(self.coerce(then, ty)?.expr)).collect::<Result<Vec<_>>>()?;
+        let mut otherwise = otherwise.map(|value| Ok::<_, Error>(self.coerce(value, ty)?.expr)).transpose()?;
+        // The engine makes ANDs and ORs of a CASE of conditions, and evaluates all of them; not so of one of numbers.
+        let guards = ty == PgType::BOOL && results.iter().chain(&otherwise).any(|e| !matches!(e, Expr::Literal(..) | Expr::Column(_)));
+        if guards {
+            let number = |expr: Expr| datafusion::logical_expr::cast(expr, DataType::Int8);
+            results = results.into_iter().map(number).collect();
+            otherwise = otherwise.map(number);
         }
-        let otherwise = match otherwise {
-            Some(value) => Some(Box::new(self.coerce(value, ty)?.expr)),
-            None => None,
-        };
-        Ok(Typed::new(Expr::Case(datafusion::logical_expr::Case::new(None, pairs, otherwise)), ty))
+        let pairs = whens.into_iter().zip(results).map(|(when, then)| (Box::new(when), Box::new(then))).collect();
+        let case = Expr::Case(datafusion::logical_expr::Case::new(None, pairs, otherwise.map(Box::new)));
+        Ok(Typed::new(if guards { case.eq(lit(1_i8)) } else { case }, ty))
     }
 
     fn collate(&self, expr: &ast::Expr, collation: &ast::ObjectName, at: At<'_>) -> Result<Typed> {
@@ -336,6 +347,7 @@ impl Binder<'_> {
 fn missing_column(parts: &[Ident], env: &Env<'_>) -> Error {
     let position = parts.first().and_then(position_of);
     match parts {
+        [name] if super::insert::is_word_default(name) => Error::new(SqlState::SYNTAX_ERROR, "DEFAULT is not allowed in this context"),
         [name] => Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{}\" does not exist", folded(name))),
         [.., relation, name] => {
             let mut current = Some(env);

@@ -150,16 +150,6 @@ fn subquery_over_groups(
 
 /// Whether the expression holds a reference to one of the columns.
 pub(crate) fn mentions(expr: &Expr, columns: &[Column]) -> bool {
-    let mut found = false;
-    // The closure never fails.
-    let _unused = expr.apply(|node| {
-        if let Expr::Column(column) = node
-            && columns.contains(column)
-        {
-            found = true;
-            return Ok(TreeNodeRecursion::Stop);
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    found
+    let is_one = |node: &Expr| Ok(matches!(node, Expr::Column(column) if columns.contains(column)));
+    expr.exists(is_one).expect("looking at a node does not fail")
 }

@@ -1,41 +1,56 @@
 //! INSERT: rows of VALUES or a query brought to the table's columns, defaults filled in.
 
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::Expr;
 use datafusion::sql::sqlparser::ast::{self, SetExpr, TableObject};
 use kura_catalog::Table;
 use kura_pgtypes::SqlState;
 
 use super::expression::{At, Clause};
+use super::modify::{Change, always, table_scope, unexpected};
 use super::query::project;
-use super::scope::{Scope, folded};
+use super::scope::{Env, folded};
 use super::select::{BoundQuery, QueryColumn};
 use super::typed::Typed;
-use super::{Binder, empty_env, place_of, position_of};
-use crate::authorize::Need;
-use crate::statement::{Query, Statement};
+use super::{Binder, place_of, position_of};
+use crate::statement::{Action, Query, Statement, Twice};
 use crate::{Error, Result};
 
 impl Binder<'_> {
-    pub(super) fn insert(&self, insert: &ast::Insert) -> Result<Statement> {
+    /// `alike`: it becomes a [`Statement::Modify`] even without RETURNING.
+    pub(super) fn insert(&self, insert: &ast::Insert, env: &Env<'_>, alike: bool) -> Result<Statement> {
         refuse_foreign(insert)?;
         let TableObject::TableName(name) = &insert.table else {
             return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT needs the name of a table"));
         };
         let parts = super::object::parts(name)?;
-        let table = self.find_table(&parts, "insert into")?;
-        table.check_readable().map_err(|error| Error::Sql(kura_pgtypes::Diagnostic::to_sql_error(&error)))?;
-        self.need(Need::Write { owner: table.owner, name: table.name.clone() });
+        let table = self.changed_table(&parts, "insert into")?;
         let targets = insert_columns(&table, &insert.columns)?;
         let rows = match insert.source.as_deref() {
             None => self.default_row(&table)?,
             Some(query) => match &*query.body {
-                SetExpr::Values(values) if is_plain(query) => self.inserted_values(&table, &targets, values, insert.columns.is_empty())?,
-                _ => self.inserted_query(&table, &targets, query, insert.columns.is_empty())?,
+                SetExpr::Values(values) if is_plain(query) => self.inserted_values(&table, &targets, values, &insert.columns, env)?,
+                _ => self.inserted_query(&table, &targets, query, &insert.columns, env)?,
             },
         };
-        let columns = rows.columns.iter().map(QueryColumn::output).collect();
         let plan = self.exact_fields(rows.plan, &rows.columns)?;
-        Ok(Statement::Insert { table, source: Query { plan, columns } })
+        if insert.returning.is_none() && !alike {
+            let columns = rows.columns.iter().map(QueryColumn::output).collect();
+            return Ok(Statement::Insert { table, source: Query { plan, columns } });
+        }
+        let relation = insert.table_alias.as_ref().map_or_else(|| table.name.clone(), |a| folded(&a.alias));
+        let values = plan.schema().columns();
+        let returned = table_scope(&table, &relation, values.iter().cloned());
+        let change = Change {
+            command: "INSERT",
+            table,
+            twice: Twice::FirstWins,
+            plan,
+            action: always(Action::Insert),
+            place: None,
+            values: Some(values),
+            everything: false,
+        };
+        self.changing(change, insert.returning.as_deref(), &Env { scope: &returned, ..*env })
     }
 
     /// DEFAULT VALUES.
@@ -51,10 +66,15 @@ impl Binder<'_> {
     }
 
     /// VALUES: each expression goes straight to its column's type, and may be DEFAULT.
-    fn inserted_values(&self, table: &Table, targets: &[usize], values: &ast::Values, implicit: bool) -> Result<BoundQuery> {
-        let scope = Scope::default();
-        let env = empty_env(&scope);
-        let at = At { env: &env, clause: Clause::Values, operand: false };
+    fn inserted_values(
+        &self,
+        table: &Table,
+        targets: &[usize],
+        values: &ast::Values,
+        names: &[ast::ObjectName],
+        env: &Env<'_>,
+    ) -> Result<BoundQuery> {
+        let at = At { env, clause: Clause::Values, operand: false };
         let width = values.rows.first().map_or(0, |row| row.len());
         let mut rows = Vec::with_capacity(values.rows.len());
         for row in &values.rows {
@@ -63,7 +83,7 @@ impl Binder<'_> {
                     Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length").at(row.first().and_then(place_of))
                 );
             }
-            check_width(row.len(), targets.len(), implicit, row.get(targets.len()).and_then(place_of))?;
+            check_width(row.len(), targets.len(), names, row.get(targets.len()))?;
             let mut cells: Vec<Option<Typed>> = table.columns.iter().map(|_| None).collect();
             for (expr, target) in row.iter().zip(targets) {
                 let (Some(column), Some(cell)) = (table.columns.get(*target), cells.get_mut(*target)) else {
@@ -80,9 +100,16 @@ impl Binder<'_> {
     }
 
     /// A query's columns brought to the table's, the others filled with defaults.
-    fn inserted_query(&self, table: &Table, targets: &[usize], query: &ast::Query, implicit: bool) -> Result<BoundQuery> {
-        let bound = self.query_with(query, None, true)?;
-        check_width(bound.columns.len(), targets.len(), implicit, None)?;
+    fn inserted_query(
+        &self,
+        table: &Table,
+        targets: &[usize],
+        query: &ast::Query,
+        names: &[ast::ObjectName],
+        env: &Env<'_>,
+    ) -> Result<BoundQuery> {
+        let bound = self.query_with(query, Some(env), true)?;
+        check_width(bound.columns.len(), targets.len(), names, None)?;
         let plan = self.exact_fields(bound.plan.clone(), &bound.columns)?;
         let columns = super::relation::exact_columns(&plan, bound);
         let mut cells: Vec<Option<Typed>> = table.columns.iter().map(|_| None).collect();
@@ -90,7 +117,8 @@ impl Binder<'_> {
             let (Some(column), Some(cell)) = (table.columns.get(*target), cells.get_mut(*target)) else {
                 continue;
             };
-            let value = self.source_value(&plan, source);
+            // What was a constant of unknown type is text in the plan by now.
+            let value = Typed::new(Expr::Column(source.column.clone()), source.ty);
             *cell = Some(self.assign(value, column.ty, &column.name)?);
         }
         let exprs = self.filled(table, cells)?;
@@ -102,13 +130,8 @@ impl Binder<'_> {
         project(self, BoundQuery { plan, columns: named }, exprs)
     }
 
-    /// A column of the source; one that is a constant of unknown type is text in the plan by now.
-    fn source_value(&self, plan: &LogicalPlan, source: &QueryColumn) -> Typed {
-        let _ = plan;
-        Typed::new(datafusion::logical_expr::Expr::Column(source.column.clone()), source.ty)
-    }
-
-    fn filled(&self, table: &Table, cells: Vec<Option<Typed>>) -> Result<Vec<Typed>> {
+    /// A row in which what is not given is the column's default.
+    pub(super) fn filled(&self, table: &Table, cells: Vec<Option<Typed>>) -> Result<Vec<Typed>> {
         let pairs = table.columns.iter().zip(cells);
         pairs.map(|(column, cell)| cell.map_or_else(|| self.default_of(column), Ok)).collect()
     }
@@ -144,18 +167,27 @@ pub(super) fn column_position(table: &Table, name: &str) -> Result<usize> {
         .ok_or_else(|| Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" of relation \"{}\" does not exist", table.name)))
 }
 
-fn check_width(have: usize, want: usize, implicit: bool, position: Option<usize>) -> Result<()> {
+/// Refuses a row of the wrong width. `names`: the columns that the statement names; `beyond`: the first value without a column.
+pub(super) fn check_width(have: usize, want: usize, names: &[ast::ObjectName], beyond: Option<&ast::Expr>) -> Result<()> {
     if have > want {
-        return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns").at(position));
+        return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns").at(beyond.and_then(place_of)));
     }
-    if have < want && !implicit {
-        return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more target columns than expressions"));
+    if have < want && !names.is_empty() {
+        let missing = names.get(have).and_then(|name| super::object::parts(name).ok());
+        let position = missing.and_then(|parts| parts.first().and_then(position_of));
+        return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more target columns than expressions").at(position));
     }
     Ok(())
 }
 
-fn is_default(expr: &ast::Expr) -> bool {
-    matches!(expr, ast::Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default"))
+/// The word DEFAULT in the place of a value.
+pub(super) fn is_default(expr: &ast::Expr) -> bool {
+    matches!(expr, ast::Expr::Identifier(name) if is_word_default(name))
+}
+
+/// The word DEFAULT, which is no name unless it is quoted.
+pub(super) fn is_word_default(name: &ast::Ident) -> bool {
+    name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default")
 }
 
 /// Whether a query is its body alone.
@@ -167,15 +199,15 @@ fn refuse_foreign(insert: &ast::Insert) -> Result<()> {
     if insert.on.is_some() {
         return Err(Error::unsupported("ON CONFLICT is not supported").hint("Kura has no unique keys to conflict with."));
     }
-    if insert.returning.is_some() {
-        return Err(Error::unsupported("INSERT ... RETURNING is not supported yet"));
+    if let Some(alias) = insert.table_alias.as_ref().filter(|alias| !alias.explicit) {
+        return Err(unexpected(&alias.alias));
     }
     let foreign = [
         (insert.or.is_some() || insert.ignore || insert.replace_into, "INSERT OR ..."),
         (insert.overwrite, "INSERT OVERWRITE"),
         (!insert.assignments.is_empty(), "INSERT ... SET"),
         (insert.partitioned.is_some() || !insert.after_columns.is_empty(), "INSERT ... PARTITION"),
-        (insert.table_alias.is_some() || insert.insert_alias.is_some(), "an alias of the table in INSERT"),
+        (insert.insert_alias.is_some(), "an alias of the rows in INSERT"),
         (insert.output.is_some(), "OUTPUT"),
         (insert.multi_table_insert_type.is_some(), "INSERT ALL"),
     ];

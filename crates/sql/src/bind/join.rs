@@ -134,6 +134,8 @@ impl Binder<'_> {
         for name in names {
             let merge =
                 Merge { name: name.clone(), left: one_named(&left_scope, name, "left")?, right: one_named(&right_scope, name, "right")? };
+            self.reads_column(&merge.left);
+            self.reads_column(&merge.right);
             let value = |c: &ScopeColumn| Typed::new(Expr::Column(c.column.clone()), c.ty);
             conditions.push(self.compare(value(&merge.left), Operator::Eq, value(&merge.right))?.expr);
             merges.push(merge);
@@ -185,7 +187,7 @@ impl Binder<'_> {
         };
         let column: Column = self.fresh_column(&merge.name);
         computed.push(expr.alias(column.name.clone()));
-        Ok(ScopeColumn { relation: None, name: merge.name.clone(), column, ty, origin: None, merged: false })
+        Ok(ScopeColumn { relation: None, name: merge.name.clone(), column, ty, origin: None, merged: false, whole: false })
     }
 }
 

@@ -76,12 +76,13 @@ impl Binder<'_> {
     /// A table by name.
     ///
     /// # Errors
-    /// 42P01, or 42809 (55000 for INSERT) when it is a view.
+    /// 42P01, or 42809 (55000 where rows are to change) when it is a view.
     pub(crate) fn find_table(&self, parts: &[Ident], purpose: &str) -> Result<Arc<Table>> {
         match self.find_relation(parts)? {
             Relation::Table(table) => Ok(table),
             Relation::View(view) => {
-                let state = if purpose == "insert into" { SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE } else { SqlState::WRONG_OBJECT_TYPE };
+                let changes = matches!(purpose, "insert into" | "update" | "delete from");
+                let state = if changes { SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE } else { SqlState::WRONG_OBJECT_TYPE };
                 Err(Error::new(state, format!("cannot {purpose} view \"{}\"", view.name)))
             }
         }

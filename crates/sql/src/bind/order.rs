@@ -7,7 +7,7 @@ use kura_pgtypes::{PgType, SqlState};
 
 use super::expression::{At, Clause};
 use super::scope::folded;
-use super::select::{BoundQuery, Item, QueryColumn, SortKey, SortTarget, ordinal};
+use super::select::{BoundQuery, Item, QueryColumn, SortKey, SortTarget};
 use super::{Binder, place_of};
 use crate::{Error, Result};
 
@@ -24,6 +24,27 @@ pub(crate) fn expressions(order_by: Option<&ast::OrderBy>) -> Result<&[ast::Orde
 pub(crate) fn direction(options: ast::OrderByOptions) -> (bool, bool) {
     let ascending = options.asc.unwrap_or(true);
     (ascending, options.nulls_first.unwrap_or(!ascending))
+}
+
+/// The item a number in GROUP BY or ORDER BY means, from 0.
+pub(crate) fn ordinal(expr: &ast::Expr, items: usize, construct: &str) -> Result<Option<usize>> {
+    let ast::Expr::Value(value) = expr else {
+        return Ok(None);
+    };
+    match &value.value {
+        ast::Value::Number(text, _) => match text.parse::<usize>() {
+            Ok(number) if (1..=items).contains(&number) => Ok(Some(number - 1)),
+            Ok(number) => {
+                Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, format!("{construct} position {number} is not in select list"))
+                    .at(place_of(expr)))
+            }
+            Err(_) => Err(Error::new(SqlState::SYNTAX_ERROR, format!("non-integer constant in {construct}")).at(place_of(expr))),
+        },
+        ast::Value::SingleQuotedString(_) | ast::Value::Boolean(_) | ast::Value::Null => {
+            Err(Error::new(SqlState::SYNTAX_ERROR, format!("non-integer constant in {construct}")).at(place_of(expr)))
+        }
+        _ => Ok(None),
+    }
 }
 
 impl Binder<'_> {

@@ -25,23 +25,22 @@ impl Binder<'_> {
         refuse_foreign(query)?;
         let scope = Scope::default();
         let env = Env { scope: &scope, outer, ctes: None, depth: self.depth.get() };
-        match &query.with {
+        self.under_with(query.with.as_ref(), env, &mut |env| self.locking_body(query, env, unsettled, &[]))
+    }
+
+    /// Runs `body` with the queries of a WITH list in reach.
+    pub(crate) fn under_with<T>(&self, with: Option<&ast::With>, env: Env<'_>, body: &mut dyn FnMut(&Env<'_>) -> Result<T>) -> Result<T> {
+        match with {
             Some(with) => {
                 check_names(with)?;
-                self.with_ctes(&with.cte_tables, with.recursive, env, &mut |env| self.body(query, env, unsettled))
+                self.with_ctes(&with.cte_tables, with.recursive, env, body)
             }
-            None => self.body(query, &env, unsettled),
+            None => body(&env),
         }
     }
 
     /// Brings the WITH queries into reach one by one, then binds the body; those never used are bound to be checked.
-    fn with_ctes(
-        &self,
-        list: &[ast::Cte],
-        recursive: bool,
-        env: Env<'_>,
-        body: &mut dyn FnMut(&Env<'_>) -> Result<BoundQuery>,
-    ) -> Result<BoundQuery> {
+    fn with_ctes<T>(&self, list: &[ast::Cte], recursive: bool, env: Env<'_>, body: &mut dyn FnMut(&Env<'_>) -> Result<T>) -> Result<T> {
         let Some((first, rest)) = list.split_first() else {
             return body(&env);
         };
@@ -49,7 +48,11 @@ impl Binder<'_> {
             return Err(Error::unsupported("WITH ... FROM is not supported"));
         }
         let name = folded(&first.alias.name);
-        let entry = Cte { name, body: CteBody::Query { ast: first, outer: Some(&env), recursive }, used: Cell::new(false) };
+        let (body_of, bound_already) = match self.part(first, recursive, &env)? {
+            Some(rows) => (CteBody::Part(rows), true),
+            None => (CteBody::Query { ast: first, outer: Some(&env), recursive }, false),
+        };
+        let entry = Cte { name, body: body_of, used: Cell::new(bound_already) };
         let ctes = Ctes { entry, before: env.ctes };
         let inner = Env { ctes: Some(&ctes), ..env };
         let bound = self.with_ctes(rest, recursive, inner, body)?;
@@ -63,7 +66,7 @@ impl Binder<'_> {
     pub(crate) fn cte_query(&self, cte: &Cte<'_>) -> Result<BoundQuery> {
         cte.used.set(true);
         let CteBody::Query { ast, outer, recursive } = &cte.body else {
-            return Err(Error::new(SqlState::INTERNAL_ERROR, "a working table is not a query"));
+            return Err(Error::new(SqlState::INTERNAL_ERROR, "only a query is bound at its references"));
         };
         let mut bound = if *recursive && super::recursive::refers_to(&ast.query, &cte.name) {
             self.recursive_query(ast, &cte.name, *outer)?
@@ -75,7 +78,7 @@ impl Binder<'_> {
     }
 
     /// The body with the clauses behind it, inside the environment of its WITH list.
-    fn body(&self, query: &ast::Query, env: &Env<'_>, unsettled: bool) -> Result<BoundQuery> {
+    pub(super) fn body(&self, query: &ast::Query, env: &Env<'_>, unsettled: bool) -> Result<BoundQuery> {
         let order = order::expressions(query.order_by.as_ref())?;
         let at = At { env, clause: Clause::Select, operand: false };
         match &*query.body {
@@ -106,8 +109,8 @@ impl Binder<'_> {
                 parts.extend(table.table_name.iter().map(|s| ast::Ident::new(s.clone())));
                 self.whole_table(&parts, env)
             }
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
-                Err(Error::unsupported("data-modifying statements in WITH are not supported yet"))
+            SetExpr::Insert(change) | SetExpr::Update(change) | SetExpr::Delete(change) | SetExpr::Merge(change) => {
+                Err(super::modify::out_of_place(change))
             }
         }
     }
@@ -185,9 +188,6 @@ fn check_names(with: &ast::With) -> Result<()> {
 }
 
 fn refuse_foreign(query: &ast::Query) -> Result<()> {
-    if let Some(lock) = query.locks.first() {
-        return Err(Error::unsupported(format!("SELECT ... {lock} is not supported yet")));
-    }
     let foreign = [
         (query.for_clause.is_some(), "FOR XML/JSON/BROWSE"),
         (query.settings.is_some(), "SETTINGS"),

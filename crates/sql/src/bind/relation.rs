@@ -179,6 +179,7 @@ impl Binder<'_> {
             cte.used.set(true);
             return match &cte.body {
                 CteBody::WorkTable { table } => table.scan(self),
+                CteBody::Part(rows) => rows.scan(self).map_err(|error| error.at(position_of(name))),
                 CteBody::Query { .. } => {
                     let bound = self.cte_query(cte)?;
                     let plan = self.exact_fields(bound.plan.clone(), &bound.columns)?;
@@ -188,7 +189,7 @@ impl Binder<'_> {
             };
         }
         let relation = self.find_relation(parts)?;
-        self.relations.borrow_mut().push(relation.id());
+        self.reads_relation(relation.id());
         match relation {
             Relation::Table(table) => {
                 self.need(Need::Read { owner: table.owner, kind: "table", name: table.name.clone() });
@@ -253,7 +254,7 @@ pub(crate) fn exact_columns(plan: &LogicalPlan, bound: BoundQuery) -> Vec<QueryC
 
 pub(crate) fn scope_column(column: QueryColumn, relation: Option<String>) -> ScopeColumn {
     let ty = if column.ty == kura_pgtypes::PgType::UNKNOWN { kura_pgtypes::PgType::TEXT } else { column.ty };
-    ScopeColumn { relation, name: column.name, column: column.column, ty, origin: column.origin, merged: false }
+    ScopeColumn { relation, name: column.name, column: column.column, ty, origin: column.origin, merged: false, whole: false }
 }
 
 /// Columns under an alias with its column names.

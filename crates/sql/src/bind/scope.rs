@@ -25,6 +25,8 @@ pub(crate) struct ScopeColumn {
     pub(crate) origin: Option<(u32, i16)>,
     /// Found only through its relation's name: USING made one column of this and another.
     pub(crate) merged: bool,
+    /// All there is of its relation, a function of one value: the relation's name alone means it too.
+    pub(crate) whole: bool,
 }
 
 /// The columns of a FROM clause, in order.
@@ -63,6 +65,8 @@ pub(crate) struct Cte<'e> {
 pub(crate) enum CteBody<'e> {
     /// Bound anew at each reference, so that every column name in the plan stays unique.
     Query { ast: &'e ast::Cte, outer: Option<&'e Env<'e>>, recursive: bool },
+    /// A query that changes rows, bound already.
+    Part(super::part::PartRows),
     /// The working table inside a recursive term.
     WorkTable { table: Rc<super::recursive::WorkTable> },
 }
@@ -131,6 +135,11 @@ impl Scope {
                 .at(parts.first().and_then(position_of)));
         }
         Ok(Some(first))
+    }
+
+    /// The one value of a relation that is a function.
+    pub(crate) fn whole(&self, relation: &str) -> Option<&ScopeColumn> {
+        self.columns.iter().find(|c| c.whole && c.relation.as_deref() == Some(relation))
     }
 
     /// Whether a relation of this name is in the scope.

@@ -227,17 +227,23 @@ fn series_element(function: &str, list: PgType) -> PgType {
 
 /// The columns of a function in FROM: an alias names the relation, and the column too when there is one.
 fn function_scope(function: &str, mut columns: Vec<QueryColumn>, alias: Option<&ast::TableAlias>) -> Result<Scope> {
-    let Some(alias) = alias else {
-        return Ok(Scope { columns: columns.into_iter().map(|c| scope_column(c, Some(function.to_owned()))).collect() });
+    let mut scope = match alias {
+        None => Scope { columns: columns.into_iter().map(|c| scope_column(c, Some(function.to_owned()))).collect() },
+        Some(alias) => {
+            if alias.columns.is_empty()
+                && series_column(function) == function
+                && let Some(first) = columns.first_mut()
+            {
+                first.name = folded(&alias.name);
+            }
+            let columns: Vec<ScopeColumn> = columns.into_iter().map(|c| scope_column(c, None)).collect();
+            aliased(columns, alias)?
+        }
     };
-    if alias.columns.is_empty()
-        && series_column(function) == function
-        && let Some(first) = columns.first_mut()
-    {
-        first.name = folded(&alias.name);
+    if let [only] = scope.columns.as_mut_slice() {
+        only.whole = true;
     }
-    let columns: Vec<ScopeColumn> = columns.into_iter().map(|c| scope_column(c, None)).collect();
-    aliased(columns, alias)
+    Ok(scope)
 }
 
 /// Adds the elements of lists to each row.

@@ -5,7 +5,7 @@ use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn as core;
 use datafusion::logical_expr::{Case, Expr, Operator, lit};
 use datafusion::sql::sqlparser::ast::{self, TrimWhereField};
-use kura_pgtypes::{PgType, Scalar, SqlState};
+use kura_pgtypes::{Diagnostic, PgType, Scalar, SqlState};
 
 use super::Binder;
 use super::expression::At;
@@ -16,6 +16,9 @@ use crate::{Error, Result};
 impl Binder<'_> {
     /// A function whose meaning needs more than its overloads; `None` for all others.
     pub(crate) fn special_call(&self, name: &str, arguments: &[&ast::Expr], at: At<'_>) -> Result<Option<Typed>> {
+        if let Some(typed) = self.advisory_wait(name, arguments, at)? {
+            return Ok(Some(typed));
+        }
         match name {
             "coalesce" => self.coalesce(arguments, at).map(Some),
             "nullif" => self.nullif(arguments, at).map(Some),
@@ -26,13 +29,13 @@ impl Binder<'_> {
             "to_regclass" => self.to_regclass(arguments, at).map(Some),
             "set_config" => Err(Error::unsupported("set_config is not supported yet").hint("Use SET.")),
             "row" => Err(Error::unsupported("row values are supported only in comparisons and IN")),
-            _ if arguments.is_empty() => self.keyword_function(name, at),
+            _ if arguments.is_empty() => self.keyword_function(name),
             _ => Ok(None),
         }
     }
 
     /// Functions that are written without parentheses.
-    pub(crate) fn keyword_function(&self, name: &str, _at: At<'_>) -> Result<Option<Typed>> {
+    pub(crate) fn keyword_function(&self, name: &str) -> Result<Option<Typed>> {
         let name = name.to_lowercase();
         Ok(Some(match name.as_str() {
             "current_date" => self.cast(self.scalar_call("now", Vec::new())?, PgType::DATE)?,
@@ -120,7 +123,7 @@ impl Binder<'_> {
                 let flag = self.coerce(flag, PgType::BOOL)?;
                 (name, matches!(self.constant(&flag)?, Some(ScalarValue::Boolean(Some(true)))))
             }
-            _ => return Ok(super::function::missing("current_setting", &self.bound_all(arguments, at)?)).and_then(Err),
+            _ => return Err(super::function::missing("current_setting", &self.bound_all(arguments, at)?)),
         };
         let text = |value: Option<String>| Typed::new(lit(ScalarValue::Utf8View(value)), PgType::TEXT);
         let Some(name) = self.constant_text("current_setting", name, at)? else {
@@ -148,7 +151,7 @@ impl Binder<'_> {
         let oid = match self.constant_text("to_regclass", name, at)? {
             Some(name) => match self.cast(Typed::new(lit(ScalarValue::Utf8View(Some(name))), PgType::UNKNOWN), PgType::REGCLASS) {
                 Ok(found) => return Ok(found),
-                Err(error) if kura_pgtypes::Diagnostic::sqlstate(&error) == SqlState::UNDEFINED_TABLE => None,
+                Err(error) if matches!(error.sqlstate(), SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME) => None,
                 Err(error) => return Err(error),
             },
             None => None,

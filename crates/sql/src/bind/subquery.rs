@@ -42,12 +42,33 @@ impl Binder<'_> {
 
     pub(crate) fn scalar_subquery(&self, query: &ast::Query, at: At<'_>) -> Result<Typed> {
         let (plan, column) = self.one_column(query, at)?;
+        self.single(plan, &column)
+    }
+
+    /// The value of the one column of a plan of at most one row.
+    fn single(&self, plan: LogicalPlan, column: &QueryColumn) -> Result<Typed> {
         let ty = if column.ty == PgType::UNKNOWN { PgType::TEXT } else { column.ty };
         if let Some(expr) = inlined(&plan)? {
             return Ok(Typed::new(expr, ty));
         }
-        let plan = single_row(self, plan, &column)?;
+        let plan = single_row(self, plan, column)?;
         Ok(Typed::new(Expr::ScalarSubquery(subquery(plan)), ty))
+    }
+
+    /// One column of `(a, b) = (SELECT x, y …)`, of `width` columns. Each is a subquery of its own, so that which row it yields
+    /// must not be left to chance.
+    pub(crate) fn subquery_column(&self, query: &ast::Query, index: usize, width: usize, at: At<'_>) -> Result<Typed> {
+        let bound = self.inner_query(query, at)?;
+        let column = bound.columns.get(index).filter(|_| bound.columns.len() == width).cloned();
+        let column = column.ok_or_else(|| Error::new(SqlState::SYNTAX_ERROR, "number of columns does not match number of values"))?;
+        if width > 1 && left_to_chance(&bound.plan)? {
+            return Err(Error::unsupported(
+                "several columns of a subquery with LIMIT, a window function or a volatile function cannot be assigned",
+            )
+            .hint("Write the subquery in FROM, or assign its columns one by one."));
+        }
+        let plan = self.exact_fields(bound.plan, std::slice::from_ref(&column))?;
+        self.single(plan, &column)
     }
 
     /// EXISTS. Conditions use the engine's semi joins; elsewhere it is a comparison of a count.
@@ -80,7 +101,11 @@ impl Binder<'_> {
         let bound = if column_ty == ty { bound } else { self.recast(bound, &[ty])? };
         let column = bound.columns.first().cloned().ok_or_else(|| Error::new(SqlState::INTERNAL_ERROR, "a subquery without columns"))?;
         let value = self.coerce(value, ty)?;
-        let plan = self.exact_fields(bound.plan, std::slice::from_ref(&column))?;
+        let mut plan = self.exact_fields(bound.plan, std::slice::from_ref(&column))?;
+        if matches!(plan, LogicalPlan::Values(_)) {
+            // The engine's semi join asks for a projection's expression.
+            plan = LogicalPlanBuilder::from(plan).project([Expr::Column(column.column.clone())])?.build()?;
+        }
         // The engine's anti join wants a plain column; NULLs around NOT IN of anything else go wrong in it.
         let correlated = !plan.all_out_ref_exprs().is_empty();
         let filtering = filters(at.clause) && !at.operand;
@@ -350,6 +375,17 @@ fn inlined(plan: &LogicalPlan) -> Result<Option<Expr>> {
         })
     })?;
     Ok(Some(here.data))
+}
+
+/// Whether two runs of a plan may yield different rows.
+fn left_to_chance(plan: &LogicalPlan) -> Result<bool> {
+    use datafusion::common::tree_node::TreeNodeRecursion;
+    let mut chance = false;
+    plan.apply_with_subqueries(|node| {
+        chance |= matches!(node, LogicalPlan::Limit(_) | LogicalPlan::Window(_)) || node.expressions().iter().any(Expr::is_volatile);
+        Ok(if chance { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(chance)
 }
 
 /// Whether a plan may drop rows above its aggregation.

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use kura_pgtypes::PgType;
 
-use super::{Cursor, Fault, Kind, Parsed, SessionCommand, SetValue, parse_tokens};
+use super::{Cursor, Fault, Kind, Parsed, SessionCommand, SetValue, TransactionModes, parse_tokens};
 use crate::Error;
 use crate::bind::type_name;
 
@@ -33,8 +33,7 @@ pub(super) fn parse(cursor: &mut Cursor<'_>, own: &Arc<str>, offset: usize) -> R
         }
         "COMMIT" | "END" => {
             transaction_noise(&mut ahead);
-            no_chain(&mut ahead)?;
-            SessionCommand::Commit
+            SessionCommand::Commit { chain: chain(&mut ahead)? }
         }
         "ROLLBACK" | "ABORT" => {
             transaction_noise(&mut ahead);
@@ -65,14 +64,13 @@ fn transaction_noise(cursor: &mut Cursor<'_>) {
     let _ = cursor.eat_word("WORK") || cursor.eat_word("TRANSACTION");
 }
 
-fn no_chain(cursor: &mut Cursor<'_>) -> Result<(), Fault> {
-    if cursor.eat_words(&["AND", "NO", "CHAIN"]) || !cursor.is_word("AND") {
-        return Ok(());
+/// `AND [NO] CHAIN`
+fn chain(cursor: &mut Cursor<'_>) -> Result<bool, Fault> {
+    let chain = cursor.eat_words(&["AND", "CHAIN"]);
+    if !chain && !cursor.eat_words(&["AND", "NO", "CHAIN"]) && cursor.is_word("AND") {
+        return Err(cursor.fault());
     }
-    if cursor.eat_words(&["AND", "CHAIN"]) {
-        return Err(Fault::Ours(Error::unsupported("AND CHAIN is not supported")));
-    }
-    Err(cursor.fault())
+    Ok(chain)
 }
 
 fn rollback(cursor: &mut Cursor<'_>) -> Result<SessionCommand, Fault> {
@@ -80,31 +78,33 @@ fn rollback(cursor: &mut Cursor<'_>) -> Result<SessionCommand, Fault> {
         cursor.eat_word("SAVEPOINT");
         return Ok(SessionCommand::RollbackTo(cursor.identifier()?));
     }
-    no_chain(cursor)?;
-    Ok(SessionCommand::Rollback)
+    Ok(SessionCommand::Rollback { chain: chain(cursor)? })
 }
 
 fn begin(cursor: &mut Cursor<'_>) -> Result<SessionCommand, Fault> {
-    let (read_only, isolation) = modes(cursor)?;
-    Ok(SessionCommand::Begin { read_only, isolation })
+    modes(cursor).map(SessionCommand::Begin)
 }
 
 /// `[ISOLATION LEVEL …] [READ ONLY | READ WRITE] [[NOT] DEFERRABLE]`, with or without commas.
-fn modes(cursor: &mut Cursor<'_>) -> Result<(Option<bool>, Option<String>), Fault> {
-    let (mut read_only, mut isolation) = (None, None);
+fn modes(cursor: &mut Cursor<'_>) -> Result<TransactionModes, Fault> {
+    let mut modes = TransactionModes::default();
     while !cursor.at_end() {
         if cursor.eat_words(&["ISOLATION", "LEVEL"]) {
-            isolation = Some(level(cursor)?);
+            modes.isolation = Some(level(cursor)?);
         } else if cursor.eat_words(&["READ", "ONLY"]) {
-            read_only = Some(true);
+            modes.read_only = Some(true);
         } else if cursor.eat_words(&["READ", "WRITE"]) {
-            read_only = Some(false);
-        } else if !(cursor.eat_word("DEFERRABLE") || cursor.eat_words(&["NOT", "DEFERRABLE"])) {
+            modes.read_only = Some(false);
+        } else if cursor.eat_word("DEFERRABLE") {
+            modes.deferrable = Some(true);
+        } else if cursor.eat_words(&["NOT", "DEFERRABLE"]) {
+            modes.deferrable = Some(false);
+        } else {
             return Err(cursor.fault());
         }
         cursor.eat(&Token::Comma);
     }
-    Ok((read_only, isolation))
+    Ok(modes)
 }
 
 fn level(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
@@ -124,15 +124,13 @@ fn level(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
 
 fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand, Fault> {
     if cursor.eat_words(&["SESSION", "CHARACTERISTICS", "AS", "TRANSACTION"]) {
-        let (read_only, isolation) = modes(cursor)?;
-        return Ok(SessionCommand::SetTransaction { session: true, read_only, isolation });
+        return Ok(SessionCommand::SetTransaction { session: true, modes: modes(cursor)? });
     }
     if cursor.eat_word("TRANSACTION") {
         if cursor.is_word("SNAPSHOT") {
             return Err(Fault::Ours(Error::unsupported("SET TRANSACTION SNAPSHOT is not supported")));
         }
-        let (read_only, isolation) = modes(cursor)?;
-        return Ok(SessionCommand::SetTransaction { session: false, read_only, isolation });
+        return Ok(SessionCommand::SetTransaction { session: false, modes: modes(cursor)? });
     }
     let local = cursor.eat_word("LOCAL");
     if !local {

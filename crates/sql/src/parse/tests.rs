@@ -32,7 +32,7 @@ fn errors_name_the_token_and_its_place() {
 fn session_commands() {
     assert_eq!(
         kinds("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"),
-        ["Session(Begin { read_only: Some(true), isolation: Some(\"repeatable read\") })"]
+        ["Session(Begin(TransactionModes { isolation: Some(\"repeatable read\"), read_only: Some(true), deferrable: None }))"]
     );
     assert_eq!(
         kinds("SET search_path TO a, \"B\""),

@@ -53,9 +53,9 @@ pub(crate) async fn from_client(
     let table = Arc::clone(&target.table);
     let columns = target.input_columns();
     let width = columns.len();
-    let decoder = delimited::decoder(columns, &table, options, &context);
     let permit = engine.admit().await?;
     let complete = target.complete(engine, &context).await?;
+    let decoder = delimited::decoder(columns, &complete, options)?;
     let (data, received) = mpsc::channel(WAITING);
     let input = stream::unfold(Some(received), |received| async move {
         let mut received: mpsc::Receiver<Message> = received?;

@@ -1,24 +1,35 @@
 //! Rows out of PostgreSQL's text and csv. The decoding itself is `kura_pgtypes::copy`.
 
+use arrow::array::Array;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
-use kura_catalog::Table;
-use kura_pgtypes::PgType;
-use kura_pgtypes::copy::{CopyDecoder, CopyOptions};
+use kura_pgtypes::copy::{ColumnValue, CopyDecoder, CopyOptions, TableColumn};
+use kura_pgtypes::{PgType, encode};
 
-use crate::context::StatementContext;
 use crate::error::Result;
-use crate::execute::copy_from::InputRows;
+use crate::execute::copy_from::{Complete, InputRows, Source};
 
 /// Rows in a batch.
 const BATCH_ROWS: usize = 8192;
 
-/// A decoder for rows of these columns.
-pub(super) fn decoder(columns: Vec<(String, PgType)>, table: &Table, options: CopyOptions, context: &StatementContext) -> CopyDecoder {
-    let refuses_null = |name: &str| table.column(name).is_some_and(|column| !column.nullable);
-    let flags: Vec<bool> = columns.iter().map(|(name, _)| refuses_null(name)).collect();
-    CopyDecoder::new(columns, table.name.clone(), options, context.info.settings.clone()).not_null(&flags)
+/// A decoder for lines of these columns, which become rows of the target's table.
+///
+/// # Errors
+/// XX000 for a default that does not fit its column.
+pub(super) fn decoder(columns: Vec<(String, PgType)>, target: &Complete, options: CopyOptions) -> Result<CopyDecoder> {
+    let mut row = Vec::with_capacity(target.sources.len());
+    for (column, source) in target.table.columns.iter().zip(&target.sources) {
+        let value = match source {
+            Source::Input(index) => ColumnValue::Field(*index),
+            Source::Value(value) => {
+                let text = encode::text_array(&value.to_array()?, column.ty, &target.settings)?;
+                ColumnValue::Constant(text.is_valid(0).then(|| text.value(0).to_owned()))
+            }
+        };
+        row.push(TableColumn { name: column.name.clone(), not_null: !column.nullable, value });
+    }
+    Ok(CopyDecoder::new(columns, target.table.name.clone(), options, target.settings.clone()).for_rows_of(row))
 }
 
 /// The rows of data in pieces, cut anywhere.

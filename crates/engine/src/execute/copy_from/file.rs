@@ -12,7 +12,7 @@ use kura_storage::external::{FileAccess, read_bytes, read_parquet};
 use crate::context::StatementContext;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::execute::copy_from::{InputRows, Target, convert, delimited, json, one_after_another};
+use crate::execute::copy_from::{Complete, InputRows, Target, convert, delimited, json, one_after_another};
 use crate::execute::insert::{load, publish};
 use crate::outcome::Outcome;
 
@@ -31,7 +31,7 @@ pub(crate) async fn from_file(
     let complete = target.complete(engine, context).await?;
     let inner = Inner { table: Arc::clone(&table), context: context.clone() };
     let loaded = load(engine, &table, permit, async move {
-        let input = inner.read(files, columns, encoding).await?;
+        let input = inner.read(files, columns, encoding, &complete).await?;
         Ok(complete.rows(input))
     });
     let rows = publish(engine, &table, loaded.await??, context).await?;
@@ -60,7 +60,7 @@ struct Inner {
 
 impl Inner {
     /// Opens the files and gives their rows.
-    async fn read(self, files: Files, columns: Vec<(String, PgType)>, encoding: CopyEncoding) -> Result<InputRows> {
+    async fn read(self, files: Files, columns: Vec<(String, PgType)>, encoding: CopyEncoding, complete: &Complete) -> Result<InputRows> {
         if let CopyEncoding::Parquet = encoding {
             let rows = read_parquet(&files.access, &files.path).await?;
             return convert::converted(rows, &columns, &files.path, &self.context.info);
@@ -71,7 +71,7 @@ impl Inner {
             let bytes = read_bytes(&files.access, &path).await?.map_err(Error::from).boxed();
             parts.push(match &encoding {
                 CopyEncoding::Delimited(options) => {
-                    let decoder = delimited::decoder(columns.clone(), &self.table, options.clone(), &self.context);
+                    let decoder = delimited::decoder(columns.clone(), complete, options.clone())?;
                     delimited::decoded(bytes, decoder)
                 }
                 CopyEncoding::Json => json::decoded(bytes, &columns, &self.table.name, &self.context.info.settings),
