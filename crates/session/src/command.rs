@@ -10,26 +10,34 @@ use crate::prepared::Values;
 use crate::response::{Response, Rows};
 use crate::session::Session;
 use crate::settings::table;
-use crate::transaction::State;
 
 impl Session {
     pub(crate) async fn command(&mut self, command: &SessionCommand, parsed: &Parsed, interrupt: Interrupt) -> Result<Response> {
         let tag = match command {
-            SessionCommand::Begin { read_only, isolation } => {
-                self.begin(*read_only, isolation.as_deref())?;
+            SessionCommand::Begin(modes) => {
+                self.begin(modes)?;
                 if parsed.text.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("START")) {
                     "START TRANSACTION"
                 } else {
                     "BEGIN"
                 }
             }
-            SessionCommand::Commit => self.commit_command().await?,
-            SessionCommand::Rollback => self.rollback_command(),
-            SessionCommand::Savepoint(_) => return Err(self.no_savepoints("SAVEPOINT")),
-            SessionCommand::RollbackTo(_) => return Err(self.no_savepoints("ROLLBACK TO SAVEPOINT")),
-            SessionCommand::Release(_) => return Err(self.no_savepoints("RELEASE SAVEPOINT")),
-            SessionCommand::SetTransaction { session, read_only, isolation } => {
-                self.set_transaction(*session, *read_only, isolation.as_deref())?;
+            SessionCommand::Commit { chain } => self.commit_command(*chain).await?,
+            SessionCommand::Rollback { chain } => self.rollback_command(*chain)?,
+            SessionCommand::Savepoint(name) => {
+                self.savepoint(name).await?;
+                "SAVEPOINT"
+            }
+            SessionCommand::RollbackTo(name) => {
+                self.roll_back_to(name).await?;
+                "ROLLBACK"
+            }
+            SessionCommand::Release(name) => {
+                self.release_savepoint(name)?;
+                "RELEASE"
+            }
+            SessionCommand::SetTransaction { session, modes } => {
+                self.set_transaction(*session, modes)?;
                 "SET"
             }
             SessionCommand::Set { name, value, local } => {
@@ -69,90 +77,16 @@ impl Session {
         Ok(Response::Command(tag.to_owned()))
     }
 
-    fn begin(&mut self, read_only: Option<bool>, isolation: Option<&str>) -> Result<()> {
-        if matches!(self.state, State::Block(_)) {
-            self.warn(SqlState::ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress");
-        }
-        self.open_block();
-        self.set_characteristics("transaction_", read_only, isolation, true)
-    }
-
-    async fn commit_command(&mut self) -> Result<&'static str> {
-        match self.state {
-            State::Failed => {
-                self.roll_back();
-                return Ok("ROLLBACK");
-            }
-            State::None | State::Implicit(_) => self.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress"),
-            State::Block(_) => {}
-        }
-        self.commit().await?;
-        Ok("COMMIT")
-    }
-
-    fn rollback_command(&mut self) -> &'static str {
-        if matches!(self.state, State::None | State::Implicit(_)) {
-            self.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress");
-        }
-        self.roll_back();
-        "ROLLBACK"
-    }
-
-    fn no_savepoints(&self, what: &str) -> Error {
-        match self.state {
-            State::None | State::Implicit(_) => {
-                Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, format!("{what} can only be used in transaction blocks"))
-            }
-            State::Block(_) | State::Failed => Error::Session(
-                SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, "savepoints are not supported")
-                    .hint("End the transaction with COMMIT or ROLLBACK and begin a new one."),
-            ),
-        }
-    }
-
-    fn set_transaction(&mut self, session: bool, read_only: Option<bool>, isolation: Option<&str>) -> Result<()> {
-        if session {
-            self.open();
-            return self.set_characteristics("default_transaction_", read_only, isolation, false);
-        }
-        match &mut self.state {
-            State::Block(open) => {
-                let used = open.is_used();
-                if used && isolation.is_some() {
-                    let message = "SET TRANSACTION ISOLATION LEVEL must be called before any query";
-                    return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
-                }
-                if used && read_only == Some(false) && self.settings.lock().is_on("transaction_read_only") {
-                    let message = "transaction read-write mode must be set before any query";
-                    return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
-                }
-            }
-            State::None | State::Implicit(_) | State::Failed => {
-                self.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "SET TRANSACTION can only be used in transaction blocks");
-                self.open();
-            }
-        }
-        self.set_characteristics("transaction_", read_only, isolation, true)
-    }
-
-    fn set_characteristics(&mut self, prefix: &str, read_only: Option<bool>, isolation: Option<&str>, local: bool) -> Result<()> {
-        let mut settings = self.settings.lock();
-        if let Some(level) = isolation {
-            settings.set_text(&format!("{prefix}isolation"), level, local)?;
-        }
-        if let Some(read_only) = read_only {
-            settings.set_text(&format!("{prefix}read_only"), if read_only { "on" } else { "off" }, local)?;
-        }
-        Ok(())
-    }
-
     fn set(&mut self, name: &str, value: &SetValue, local: bool) -> Result<()> {
-        if local && !matches!(self.state, State::Block(_)) {
+        if local && !self.in_block() {
             self.warn(SqlState::NO_ACTIVE_SQL_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
         }
         // The characteristics of a transaction end with it, however they are set.
         let local = local || name.starts_with("transaction_");
         self.open();
+        if let SetValue::Values(values) = value {
+            self.check_characteristic(name, &values.join(", "))?;
+        }
         let mut settings = self.settings.lock();
         match value {
             SetValue::Default => settings.reset(name, local)?,
@@ -184,12 +118,13 @@ impl Session {
     fn discard(&mut self, what: &str) -> Result<&'static str> {
         match what.to_ascii_lowercase().as_str() {
             "all" => {
-                if matches!(self.state, State::Block(_)) {
+                if self.in_block() {
                     return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, "DISCARD ALL cannot run inside a transaction block"));
                 }
                 self.portals.clear();
                 self.prepared.clear();
                 self.settings.lock().reset_all();
+                self.locks.unlock_all();
                 Ok("DISCARD ALL")
             }
             // Plans are never kept, and there are no sequences or temporary tables to forget.

@@ -4,11 +4,15 @@
 //! decides nothing about rights, transactions or limits. Here no protocol and no query engine is named: statements go to
 //! `sql` and `engine`, results come back as Arrow batches.
 
+mod advisory;
+mod block;
+mod characteristics;
 mod command;
 pub mod config;
 mod copy;
 mod error;
 mod interrupt;
+mod lock;
 pub mod login;
 mod notice;
 mod portal;

@@ -21,6 +21,8 @@ pub type PortalColumns = (Arc<[OutputColumn]>, Vec<Format>);
 /// A portal.
 #[derive(Debug)]
 pub(crate) struct Portal {
+    /// Rises with every portal of the session.
+    pub(crate) number: u64,
     prepared: Arc<Prepared>,
     values: Vec<ArrayRef>,
     formats: Vec<Format>,
@@ -61,10 +63,12 @@ impl Session {
         }
         let formats = (0..columns).map(|column| format_of(result_formats, column)).collect::<Result<Vec<_>>>()?;
         // A portal belongs to a transaction, if only to the implicit one of its pipeline.
-        if !matches!(self.state, crate::transaction::State::Failed) {
+        if !matches!(self.state, crate::transaction::State::Failed(_)) {
             self.open();
         }
-        self.portals.insert(portal.to_owned(), Portal { prepared, values, formats, progress: Progress::Ready });
+        let number = self.next_portal;
+        self.next_portal += 1;
+        self.portals.insert(portal.to_owned(), Portal { number, prepared, values, formats, progress: Progress::Ready });
         Ok(())
     }
 
@@ -82,6 +86,7 @@ impl Session {
     /// # Errors
     /// 34000 no such portal; 55000 when it has run already and returns no rows; what the statement fails with.
     pub async fn execute_portal(&mut self, name: &str) -> Result<Response> {
+        self.in_script = false;
         let portal = self.portals.get_mut(name).ok_or_else(|| missing(name))?;
         let progress = std::mem::replace(&mut portal.progress, Progress::Done);
         let (prepared, values, formats) = (Arc::clone(&portal.prepared), portal.values.clone(), portal.formats.clone());

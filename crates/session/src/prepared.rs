@@ -82,6 +82,10 @@ impl Session {
             let columns = self.command_columns(command);
             return Ok(Prepared { parameters: settled(), columns, parsed, bytes });
         }
+        if statement.defines().is_some() {
+            // As PostgreSQL: what a definition names is looked up when it is run.
+            return Ok(Prepared { parameters: settled(), columns: None, parsed, bytes });
+        }
         let bound = self.analyse(statement, Parameters { types: declared, values: None }, interrupt).await?;
         let columns = bound.columns().map(Arc::from);
         Ok(Prepared { parameters: bound.parameters().to_vec(), columns, parsed, bytes })

@@ -81,11 +81,13 @@ impl Rows {
         self
     }
 
-    /// A portal continued: its count and its time start anew.
+    /// A portal continued: its time starts anew, and so does its count unless it counts changes, which are done already.
     #[must_use]
     pub(crate) fn continued(mut self, interrupt: Interrupt) -> Self {
         self.interrupt = interrupt;
-        self.count = 0;
+        if !matches!(self.command, "INSERT" | "UPDATE" | "DELETE" | "MERGE") {
+            self.count = 0;
+        }
         self
     }
 
@@ -131,7 +133,11 @@ impl Rows {
     /// The command tag for the rows read since the statement or this execution of its portal began.
     #[must_use]
     pub fn tag(&self) -> String {
-        if self.command == "SELECT" { format!("SELECT {}", self.count) } else { self.command.to_owned() }
+        match self.command {
+            "SELECT" | "DELETE" | "UPDATE" | "MERGE" => format!("{} {}", self.command, self.count),
+            "INSERT" => format!("INSERT 0 {}", self.count),
+            other => other.to_owned(),
+        }
     }
 
     async fn read(&mut self) -> Result<Option<RecordBatch>> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kura_catalog::Role;
+use kura_catalog::{LockOwner, Role};
 use kura_pgtypes::{OutputSettings, SqlError, SqlState};
 use parking_lot::Mutex;
 
@@ -17,7 +17,7 @@ use crate::prepared::Prepared;
 use crate::registry::Live;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
-use crate::transaction::{Open, State, Status};
+use crate::transaction::{Failed, Open, State, Status};
 
 /// One client's conversation. Dropping it ends what it runs and rolls back what it has open.
 ///
@@ -32,11 +32,19 @@ pub struct Session {
     pub(crate) notices: Notices,
     pub(crate) query_id: u64,
     pub(crate) copy_roots: Vec<PathBuf>,
+    pub(crate) locks: Arc<LockOwner>,
+    /// Warnings of functions, raised while queries run.
+    pub(crate) late_warnings: Arc<Mutex<Vec<SqlError>>>,
+    /// Number of the next portal.
+    pub(crate) next_portal: u64,
+    /// Whether the statements that run came in one string of several.
+    pub(crate) in_script: bool,
     live: Arc<Live>,
 }
 
 impl Session {
     pub(crate) fn new(shared: Arc<Sessions>, role: Arc<Role>, live: Arc<Live>, settings: Settings) -> Self {
+        let locks = Arc::new(shared.catalog.locks().owner(live.pid));
         Self {
             shared,
             role,
@@ -47,6 +55,10 @@ impl Session {
             notices: Notices::default(),
             query_id: 0,
             copy_roots: Vec::new(),
+            locks,
+            late_warnings: Arc::default(),
+            next_portal: 0,
+            in_script: false,
             live,
         }
     }
@@ -107,6 +119,9 @@ impl Session {
     /// Notices since the last call, oldest first.
     #[must_use]
     pub fn take_notices(&mut self) -> Vec<Notice> {
+        for warning in std::mem::take(&mut *self.late_warnings.lock()) {
+            self.notices.push(Severity::Warning, warning, &self.settings.lock());
+        }
         self.notices.take()
     }
 
@@ -138,7 +153,8 @@ impl Session {
         Ok(())
     }
 
-    /// Something failed: undoes what was implicit, marks a block as failed.
+    /// Something failed: undoes what was implicit, marks a block as failed. A block with savepoints can still return to them;
+    /// what was locked, set and opened since the last one ends now.
     pub fn fail(&mut self) {
         self.live.runs(None);
         self.state = match std::mem::take(&mut self.state) {
@@ -147,11 +163,21 @@ impl Session {
                 self.ended(false);
                 State::None
             }
-            State::Block(_) => {
-                self.ended(false);
-                State::Failed
+            State::Block(open) => {
+                let modes = self.modes();
+                let open = if let Some(savepoint) = open.savepoint() {
+                    self.locks.release_to(savepoint.locks);
+                    self.settings.lock().restore(&savepoint.settings);
+                    self.portals.retain(|_, portal| portal.number < savepoint.portals);
+                    Some(open)
+                } else {
+                    drop(open);
+                    self.ended(false);
+                    None
+                };
+                State::Failed(Failed { open, modes })
             }
-            State::Failed => State::Failed,
+            State::Failed(failed) => State::Failed(failed),
         };
     }
 
@@ -191,7 +217,7 @@ impl Session {
         self.state = match std::mem::take(&mut self.state) {
             State::None => State::Block(self.opened()),
             State::Implicit(open) | State::Block(open) => State::Block(open),
-            State::Failed => State::Failed,
+            State::Failed(failed) => State::Failed(failed),
         };
     }
 
@@ -205,7 +231,7 @@ impl Session {
         // Portals read within the transaction; they end before it does.
         self.portals.clear();
         match std::mem::take(&mut self.state) {
-            State::None | State::Failed => Ok(()),
+            State::None | State::Failed(_) => Ok(()),
             State::Implicit(open) | State::Block(open) => {
                 let result = open.commit().await;
                 self.ended(result.is_ok());
@@ -228,6 +254,8 @@ impl Session {
         } else {
             settings.rollback();
         }
+        drop(settings);
+        self.locks.release_transaction();
     }
 
     fn statement_timeout(&self) -> Option<Duration> {
@@ -238,6 +266,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.live.interrupt(Reason::Disconnected);
+        self.locks.leave();
         self.shared.registry.leave(self.live.pid);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kura_pgtypes::{ByteaOutput, IntervalStyle, OutputSettings, SqlError, SqlState, TimeZone};
+use kura_pgtypes::{ByteaOutput, IntervalStyle, OutputSettings, SqlError, SqlState, TimeZone, identifier};
 
 pub mod table;
 pub(crate) mod value;
@@ -30,6 +30,13 @@ pub struct Row {
 struct Values {
     known: Vec<String>,
     custom: BTreeMap<String, String>,
+}
+
+/// The settings at a moment within a transaction, to return to.
+#[derive(Clone, Debug)]
+pub(crate) struct Layers {
+    now: Values,
+    kept: Values,
 }
 
 /// All settings of one session.
@@ -99,16 +106,24 @@ impl Settings {
         let Some(at) = table::position(name) else {
             return self.set_custom(name, text, local);
         };
-        let definition = &TABLE[at];
+        let canonical = self.canonical(name, text)?;
+        self.put(at, canonical, local);
+        Ok(value::shown(&TABLE[at], &self.now.known[at]))
+    }
+
+    /// The canonical spelling of a value for a setting of the table.
+    ///
+    /// # Errors
+    /// As [`Settings::set`].
+    pub(crate) fn canonical(&self, name: &str, text: &str) -> Result<String, SqlError> {
+        let definition = table::position(name).map(|at| &TABLE[at]).ok_or_else(|| unrecognized(name))?;
         if definition.access == Access::Internal {
             return Err(cannot_change(definition));
         }
-        let canonical = match definition.kind {
-            Kind::DateStyle => value::date_style(definition, text, self.output.date_style)?,
-            _ => value::canonical(definition, text)?,
-        };
-        self.put(at, canonical, local);
-        Ok(value::shown(definition, &self.now.known[at]))
+        match definition.kind {
+            Kind::DateStyle => value::date_style(definition, text, self.output.date_style),
+            _ => value::canonical(definition, text),
+        }
     }
 
     /// RESET name, and SET name TO DEFAULT.
@@ -180,7 +195,7 @@ impl Settings {
     /// Schema names in search order, `"$user"` replaced.
     #[must_use]
     pub fn search_path(&self, user: &str) -> Vec<String> {
-        let names = value::identifiers(self.text("search_path")).unwrap_or_default();
+        let names = identifier::split(self.text("search_path"), ',').expect("the value is canonical");
         names.into_iter().map(|name| if name == "$user" { user.to_owned() } else { name }).collect()
     }
 
@@ -227,6 +242,18 @@ impl Settings {
         self.refresh();
     }
 
+    /// Marks what is set now, for a savepoint.
+    pub(crate) fn layers(&self) -> Layers {
+        Layers { now: self.now.clone(), kept: self.kept.clone() }
+    }
+
+    /// Returns to what was set at a moment of the same transaction.
+    pub(crate) fn restore(&mut self, layers: &Layers) {
+        self.now = layers.now.clone();
+        self.kept = layers.kept.clone();
+        self.refresh();
+    }
+
     /// Settings to report whose value changed since the last call: name and value, in table order.
     pub fn take_changes(&mut self) -> Vec<(&'static str, String)> {
         let mut changes = Vec::new();
@@ -247,10 +274,8 @@ impl Settings {
     }
 
     fn start_characteristics(&mut self) {
-        for (name, default) in
-            [("transaction_isolation", "default_transaction_isolation"), ("transaction_read_only", "default_transaction_read_only")]
-        {
-            let value = self.text(default).to_owned();
+        for name in ["transaction_isolation", "transaction_read_only", "transaction_deferrable"] {
+            let value = self.text(&format!("default_{name}")).to_owned();
             if let Some(at) = table::position(name) {
                 self.kept.known[at].clone_from(&value);
                 self.now.known[at] = value;

@@ -86,9 +86,8 @@ const BEHAVIOUR: &str = "Client Connection Defaults / Statement Behavior";
 const COMPATIBLE: &str = "Version and Platform Compatibility / Previous PostgreSQL Versions";
 
 const ON: Kind = Kind::Enum(&["on"]);
-const OFF: Kind = Kind::Enum(&["off"]);
 const C_LOCALE: Kind = Kind::Enum(&["C", "POSIX"]);
-const ISOLATION: Kind = Kind::Enum(&["repeatable read", "read committed", "read uncommitted"]);
+const ISOLATION: Kind = Kind::Enum(&["serializable", "repeatable read", "read committed", "read uncommitted"]);
 const MESSAGES: Kind = Kind::Enum(&["debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error"]);
 
 /// Every setting, sorted by lower-case name.
@@ -105,11 +104,11 @@ pub static TABLE: &[Definition] = &[
     reported(user("client_encoding", Kind::Encoding, "UTF8", LOCALE, "Sets the client's character set encoding.")),
     user("client_min_messages", MESSAGES, "notice", BEHAVIOUR, "Sets the message levels that are sent to the client."),
     reported(user("DateStyle", Kind::DateStyle, "ISO, MDY", LOCALE, "Sets the display format for date and time values.")),
-    user("default_transaction_deferrable", OFF, "off", BEHAVIOUR, "Sets the default deferrable status of new transactions."),
+    user("default_transaction_deferrable", Kind::Bool, "off", BEHAVIOUR, "Sets the default deferrable status of new transactions."),
     user(
         "default_transaction_isolation",
         ISOLATION,
-        "repeatable read",
+        "read committed",
         BEHAVIOUR,
         "Sets the transaction isolation level of each new transaction.",
     ),
@@ -185,12 +184,12 @@ pub static TABLE: &[Definition] = &[
     reported(user("TimeZone", Kind::TimeZone, "UTC", LOCALE, "Sets the time zone for displaying and interpreting time stamps.")),
     user(
         "transaction_deferrable",
-        OFF,
+        Kind::Bool,
         "off",
         BEHAVIOUR,
         "Whether to defer a read-only serializable transaction until it can be executed with no possible serialization failures.",
     ),
-    user("transaction_isolation", ISOLATION, "repeatable read", BEHAVIOUR, "Sets the current transaction's isolation level."),
+    user("transaction_isolation", ISOLATION, "read committed", BEHAVIOUR, "Sets the current transaction's isolation level."),
     user("transaction_read_only", Kind::Bool, "off", BEHAVIOUR, "Sets the current transaction's read-only status."),
 ];
 

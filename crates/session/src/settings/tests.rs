@@ -45,7 +45,7 @@ fn values_in_postgres_words() {
         ("datestyle", "iso, sql", Err("22023: invalid value for parameter \"DateStyle\": \"iso, sql\"")),
         ("timezone", "Asia/Tokyo", Ok("Asia/Tokyo")),
         ("timezone", "Mars/Olympus", Err("22023: invalid value for parameter \"TimeZone\": \"Mars/Olympus\"")),
-        ("default_transaction_isolation", "serializable", Err("0A000: transaction isolation level \"serializable\" is not supported")),
+        ("default_transaction_isolation", "serializable", Ok("serializable")),
     ];
     for (name, text, expected) in cases {
         let expected = expected.map(str::to_owned).map_err(str::to_owned);
@@ -81,6 +81,22 @@ fn local_ends_with_the_transaction_and_rollback_undoes_all() {
     settings.rollback();
     assert_eq!(settings.show("extra_float_digits").as_deref(), Some("0"));
     assert_eq!(settings.show("my.own"), None);
+}
+
+#[test]
+fn a_savepoint_is_returned_to() {
+    let mut settings = fresh();
+    settings.begin();
+    settings.set("TimeZone", &["Asia/Tokyo".to_owned()], true).expect("a zone");
+    let layers = settings.layers();
+    settings.set("TimeZone", &["Europe/Berlin".to_owned()], false).expect("a zone");
+    settings.set("my.own", &["x".to_owned()], false).expect("a custom name");
+    settings.restore(&layers);
+    assert_eq!(settings.show("timezone").as_deref(), Some("Asia/Tokyo"));
+    assert_eq!(settings.output().timezone.name(), "Asia/Tokyo");
+    assert_eq!(settings.show("my.own"), None);
+    settings.commit();
+    assert_eq!(settings.show("timezone").as_deref(), Some("UTC"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Nothing is stored here. Messages are PostgreSQL's (`guc.c`, `variable.c`).
 
-use kura_pgtypes::{DateStyle, SqlError, SqlState, TimeZone};
+use kura_pgtypes::{DateStyle, SqlError, SqlState, TimeZone, identifier};
 
 use super::table::{Definition, Kind};
 
@@ -28,7 +28,7 @@ pub(crate) fn canonical(definition: &Definition, text: &str) -> Result<String, S
         Kind::Text if definition.name == "application_name" => Ok(printable(text)),
         Kind::Text => Ok(text.to_owned()),
         Kind::SearchPath => {
-            let names = identifiers(text).ok_or_else(|| invalid(definition, text).detail("List syntax is invalid."))?;
+            let names = identifier::split(text, ',').ok_or_else(|| invalid(definition, text).detail("List syntax is invalid."))?;
             Ok(names.iter().map(|name| quote_identifier(name)).collect::<Vec<_>>().join(", "))
         }
         Kind::DateStyle => date_style(definition, text, DateStyle::default()),
@@ -51,44 +51,6 @@ pub(crate) fn shown(definition: &Definition, value: &str) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")];
     let (size, unit) = units.into_iter().find(|(size, _)| number % size == 0).expect("one divides everything");
     format!("{}{unit}", number / size)
-}
-
-/// The schema names of a canonical `search_path`.
-pub(crate) fn identifiers(text: &str) -> Option<Vec<String>> {
-    let mut names = Vec::new();
-    let mut rest = text.trim_start();
-    if rest.is_empty() {
-        return Some(names);
-    }
-    loop {
-        let (name, after) = identifier(rest)?;
-        names.push(name);
-        rest = after.trim_start();
-        match rest.strip_prefix(',') {
-            Some(next) => rest = next.trim_start(),
-            None => return rest.is_empty().then_some(names),
-        }
-    }
-}
-
-fn identifier(text: &str) -> Option<(String, &str)> {
-    let Some(mut rest) = text.strip_prefix('"') else {
-        let end = text.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(text.len());
-        return (end > 0).then(|| (text[..end].to_lowercase(), &text[end..]));
-    };
-    let mut name = String::new();
-    loop {
-        let end = rest.find('"')?;
-        name.push_str(&rest[..end]);
-        rest = &rest[end + 1..];
-        match rest.strip_prefix('"') {
-            Some(next) => {
-                name.push('"');
-                rest = next;
-            }
-            None => return Some((name, rest)),
-        }
-    }
 }
 
 /// The name, quoted where PostgreSQL's `quote_ident` would.
@@ -123,10 +85,6 @@ fn word(definition: &Definition, text: &str, words: &[&str]) -> Result<String, S
     });
     if let Some(word) = found {
         return Ok(word.to_owned());
-    }
-    if definition.name.ends_with("transaction_isolation") && text.trim().eq_ignore_ascii_case("serializable") {
-        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, "transaction isolation level \"serializable\" is not supported")
-            .hint("Use REPEATABLE READ, which is snapshot isolation over the whole catalog."));
     }
     Err(invalid(definition, text).hint(format!("Available values: {}.", words.join(", "))))
 }
