@@ -1,4 +1,5 @@
-//! What tests use to look at Kura from outside: a server process, a small client that can also misbehave, and the runner of `.slt` files.
+//! What tests use to look at Kura from outside: a server process, a small client that can also misbehave, and the runners of `.slt` and
+//! `.sched` files.
 //!
 //! It links nothing of the server: tests start the built binary `kura` and talk to it over its sockets, as users do, so that `kill -9` is a
 //! real one and the memory measured is the server's own. It is never shipped.
@@ -7,6 +8,7 @@
 
 pub mod programs;
 pub mod random;
+pub mod schedule;
 pub mod server;
 pub mod slt;
 pub mod wire;

@@ -242,7 +242,8 @@ fn output(reply: &Reply) -> DBOutput<Kind> {
     }
 }
 
-fn shown(value: Option<&str>) -> String {
+/// A value as files show it.
+pub(crate) fn shown(value: Option<&str>) -> String {
     match value {
         None => "NULL".to_owned(),
         Some("") => "(empty)".to_owned(),

@@ -142,6 +142,11 @@ pub struct CancelKey {
 }
 
 impl CancelKey {
+    /// The process id the server gave the session.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Asks the server to stop what the session runs, and waits until it closed the request's connection.
     ///
     /// # Errors

@@ -200,6 +200,14 @@ fn duckdb_sees_each_commit_while_the_server_runs() -> Result<()> {
     run_all(python("beside.py")?.arg(&dsn).arg(server.catalog_path()))
 }
 
+#[test]
+fn duckdb_and_kura_change_the_same_tables() -> Result<()> {
+    let _turn = turn();
+    let server = TestServer::start()?;
+    let dsn = server.dsn().to_string().replace(' ', "%20");
+    run_all(python("together.py")?.arg(&dsn).arg(server.catalog_path()))
+}
+
 /// Runs a program that checks for itself and prints what it did.
 fn run_all(command: &mut Command) -> Result<()> {
     let printed = programs::run(command, LIMIT)?;
@@ -267,7 +275,7 @@ fn health(server: &TestServer) -> Result<()> {
     Ok(())
 }
 
-fn http_get(port: u16, path: &str) -> Result<String> {
+pub(crate) fn http_get(port: u16, path: &str) -> Result<String> {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;

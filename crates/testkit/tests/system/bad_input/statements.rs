@@ -130,8 +130,8 @@ fn more_memory_than_there_is() -> Result<()> {
     ensure!(client.value("SELECT 42")? == "42");
     ensure!(server.client()?.value("SELECT count(*) FROM generate_series(1, 100000)")? == "100000");
     let peak = server.resident_bytes_peak()? >> 20;
-    // Lists on their way from one part of the query to the next are copied once more than the pool counts.
-    ensure!(peak < 1280, "the server took {peak} MiB with a limit of 256 MB");
+    // What was put aside on disk comes back in batches of whole groups, which the pool does not count.
+    ensure!(peak < 832, "the server took {peak} MiB with a limit of 256 MB");
     Ok(())
 }
 

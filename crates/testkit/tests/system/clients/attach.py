@@ -7,12 +7,13 @@ import duckdb_extension_ducklake
 import duckdb_extension_sqlite_scanner
 
 
-def attach(catalog):
+def attach(catalog, read_only=True):
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for package, name in ((duckdb_extension_sqlite_scanner, "sqlite_scanner"), (duckdb_extension_ducklake, "ducklake")):
         folder = pathlib.Path(package.__file__).parent / "extensions" / f"v{duckdb.__version__}"
         connection.execute(f"LOAD '{folder / name}.duckdb_extension'")
-    connection.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake (READ_ONLY)")
+    options = " (READ_ONLY)" if read_only else ""
+    connection.execute(f"ATTACH 'ducklake:sqlite:{catalog}' AS lake{options}")
     connection.execute("USE lake.public")
     return connection
