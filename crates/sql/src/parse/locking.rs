@@ -156,3 +156,41 @@ pub(super) fn query(statement: Statement) -> Result<Box<datafusion::sql::sqlpars
         _ => Err(Fault::Ours(Error::unsupported("FOR UPDATE is not supported in a statement that changes rows"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::parse::{Ast, parse};
+
+    fn clauses(text: &str) -> String {
+        match parse(text) {
+            Err(error) => error.into_sql().message,
+            Ok(statements) => match statements.first().map(|statement| &*statement.ast) {
+                Some(Ast::Locked(query, clauses)) => {
+                    let of = |of: &Vec<Vec<super::Ident>>| of.iter().map(|name| name.len()).collect::<Vec<_>>();
+                    let written = clauses.iter().map(|clause| format!("{} {:?} {}", clause.strength, of(&clause.of), clause.nowait));
+                    format!("{query}; {}", written.collect::<Vec<_>>().join("; "))
+                }
+                _ => "none".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn clauses_are_cut_out_wherever_they_stand() {
+        assert_eq!(clauses("SELECT 1 FROM t FOR NO KEY UPDATE"), "SELECT 1 FROM t; FOR NO KEY UPDATE [] false");
+        assert_eq!(
+            clauses("SELECT 1 FROM t, u FOR KEY SHARE OF t, s.u NOWAIT FOR UPDATE LIMIT 1"),
+            "SELECT 1 FROM t, u LIMIT 1; FOR KEY SHARE [1, 2] true; FOR UPDATE [] false"
+        );
+        assert_eq!(clauses("SELECT substring('abc' FOR 2), 'FOR UPDATE' FROM t"), "none");
+        assert_eq!(clauses("SELECT 1 FROM (SELECT 2 FROM t FOR UPDATE) s"), "none");
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_as_such() {
+        assert_eq!(clauses("SELECT 1 FROM t FOR UPDATE SKIP LOCKED"), "SKIP LOCKED is not supported");
+        let nested = "FOR KEY SHARE is supported only at the end of a statement that is a query";
+        assert_eq!(clauses("SELECT 1 FROM (SELECT 2 FROM t FOR KEY SHARE) s"), nested);
+        assert_eq!(clauses("SELECT 1 FROM t FOR UPDATE FOR"), "syntax error at end of input");
+    }
+}
