@@ -180,6 +180,7 @@ fn notices_are_sent() -> Result<()> {
         ("CREATE VIEW v AS SELECT id FROM t", "", "", ""),
         ("DROP TABLE t CASCADE", "00000", "NOTICE", "drop cascades to view v"),
         ("COMMIT", "25P01", "WARNING", "there is no transaction in progress"),
+        ("SELECT pg_advisory_unlock(7)", "01000", "WARNING", "you don't own a lock of type ExclusiveLock"),
     ] {
         client.simple(statement)?;
         let notices = client.take_notices();
