@@ -7,12 +7,10 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use kura_catalog::Table;
-use kura_pgtypes::{OutputSettings, SqlError, SqlState, encode};
+use kura_pgtypes::violation::not_null_violation;
+use kura_pgtypes::{OutputSettings, SqlError, encode};
 
 use crate::error::Error;
-
-/// Bytes of a value that an error shows.
-const SHOWN_BYTES_MAX: usize = 64;
 
 /// The rows, ending with 23502 at one that has NULL where the table does not take it.
 pub(crate) fn checked(rows: SendableRecordBatchStream, table: Arc<Table>, settings: OutputSettings) -> SendableRecordBatchStream {
@@ -44,26 +42,21 @@ pub(crate) fn check(batch: &RecordBatch, table: &Table, settings: &OutputSetting
     }
     let Some((row, column)) = first else { return Ok(()) };
     let column = table.columns.get(column).map_or("?", |column| column.name.as_str());
-    let message = format!("null value in column \"{column}\" of relation \"{}\" violates not-null constraint", table.name);
-    let error = SqlError::new(SqlState::NOT_NULL_VIOLATION, message);
-    Err(error.detail(format!("Failing row contains ({}).", shown(batch, row, table, settings)?)))
+    let values = texts(batch, row, table, settings)?;
+    Err(not_null_violation(&table.name, column, values.iter().map(Option::as_deref)))
 }
 
-/// A row as an error shows it.
-fn shown(batch: &RecordBatch, row: usize, table: &Table, settings: &OutputSettings) -> Result<String, SqlError> {
+/// The text of a row's values; `None` for NULL.
+fn texts(batch: &RecordBatch, row: usize, table: &Table, settings: &OutputSettings) -> Result<Vec<Option<String>>, SqlError> {
     let mut values = Vec::with_capacity(batch.num_columns());
     for (column, array) in table.columns.iter().zip(batch.columns()) {
         if array.is_null(row) {
-            values.push("null".to_owned());
+            values.push(None);
             continue;
         }
         let mut text = Vec::new();
         encode::write_text(array.as_ref(), row, column.ty, settings, &mut text)?;
-        let text = String::from_utf8_lossy(&text);
-        values.push(match text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= SHOWN_BYTES_MAX).last() {
-            Some(end) if end < text.len() => format!("{}...", &text[..end]),
-            _ => text.into_owned(),
-        });
+        values.push(Some(String::from_utf8_lossy(&text).into_owned()));
     }
-    Ok(values.join(", "))
+    Ok(values)
 }

@@ -1,6 +1,7 @@
 //! WITH RECURSIVE: a term to start from and a term over the rows found last.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -138,12 +139,9 @@ fn reads(plan: &LogicalPlan, table: &str) -> bool {
 
 /// Whether a query names a relation `name` in a FROM of its own or of a subquery.
 pub(crate) fn refers_to(query: &ast::Query, name: &str) -> bool {
-    let mut found = false;
-    let _ = ast::visit_relations(query, |relation| {
-        if let [part] = relation.0.as_slice() {
-            found |= part.as_ident().is_some_and(|i| super::scope::folded(i) == name);
-        }
-        std::ops::ControlFlow::<()>::Continue(())
+    let visited = ast::visit_relations(query, |relation| match relation.0.as_slice() {
+        [part] if part.as_ident().is_some_and(|i| super::scope::folded(i) == name) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
     });
-    found
+    visited.is_break()
 }

@@ -99,7 +99,7 @@ impl FileColumns {
             .collect();
         roots.sort_unstable();
         roots.dedup();
-        let position = |root: usize| roots.binary_search(&root).unwrap_or_default();
+        let position = |root: usize| roots.binary_search(&root).expect("all chosen roots were collected above");
         let slots = chosen()
             .map(|place| match place {
                 Place::Root { root, companion } => Slot::Decoded { position: position(*root), companion: companion.map(position) },

@@ -238,8 +238,8 @@ impl ScanStream {
         let coalescer = has_filters
             .then(|| BatchCoalescer::new(Arc::clone(&schema), pace.batch_size).with_biggest_coalesce_batch_size(Some(pace.batch_size / 2)));
         let decoded = shared.decoded();
-        let positions: Vec<usize> =
-            shared.projection.iter().map(|column| decoded.iter().position(|own| own == column).unwrap_or_default()).collect();
+        let position = |column| decoded.iter().position(|own| own == column).expect("what is given out is decoded");
+        let positions: Vec<usize> = shared.projection.iter().map(position).collect();
         let positions = (decoded != shared.projection).then_some(positions);
         Self {
             input: batches(Arc::clone(&shared), slices, pace, counters),

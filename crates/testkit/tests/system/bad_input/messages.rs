@@ -223,7 +223,8 @@ fn what_a_session_may_keep_is_bounded() -> Result<()> {
         assert_eq!(error.sqlstate(), Some("53400"), "{error}");
         client.simple("ROLLBACK; BEGIN")?;
     }
-    client.simple("ROLLBACK; DISCARD ALL")?;
+    client.simple("ROLLBACK")?;
+    client.simple("DISCARD ALL")?;
     client.send(&[statement(0), message::sync()].concat())?;
     client.until_ready()?;
     Ok(())
